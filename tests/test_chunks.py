@@ -18,8 +18,8 @@ from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import match_layers
 from tf2rust.ops.core.dims import bind
 from tf2rust.planning.chunks import chunking
-from tf2rust.proof.samples import seeded_inputs
-from tf2rust.proof.tolerance import RELATIVE_TOLERANCE
+from tf2rust.proof.samples.seeded import seeded_inputs
+from tf2rust.proof.tolerance.tolerance import RELATIVE_TOLERANCE
 from tf2rust.source import Source, open_onnx, open_tensorflow
 
 F = TensorProto.FLOAT

@@ -202,6 +202,7 @@ def test_a_conversion_runs_its_crate(converted: Any, monkeypatch: pytest.MonkeyP
         converted.predict({"z": np.eye(5)})
 
 
+@pytest.mark.targets
 def test_the_callback_in_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CARGO_TARGET_DIR", str(TARGET))

@@ -21,7 +21,8 @@ class Scorer:
 
 
 def main(source: str, target: str) -> None:
-    rows = ray.data.read_parquet(source)
+    # Ray reads a small file as one block, which a single actor would score. Smaller blocks are shared by both.
+    rows = ray.data.read_parquet(source).repartition(target_num_rows_per_block=250_000)
     scored = rows.map_batches(
         Scorer,
         batch_format="pyarrow",

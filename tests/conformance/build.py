@@ -15,6 +15,8 @@ import numpy as np
 
 from tests.conformance.suite import Case, DataSet
 from tests.crates import CARGO_PROFILE, ROOT, TARGET, TF_LAYERS
+from tf2rust.classifier.scoring import Scoring
+from tf2rust.classifier.thresholds import Thresholds
 from tf2rust.codegen.crate import CrateOptions, write_npz
 from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
@@ -24,9 +26,7 @@ from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
 from tf2rust.rust.literals import RUST_TYPES, own_type, rust_str
-from tf2rust.scoring import Scoring
 from tf2rust.source import Source
-from tf2rust.thresholds import Thresholds
 
 CRATES = 4
 """Crates that the modules are dealt out to: cargo compiles several at a time."""

@@ -13,7 +13,7 @@ from tests.conformance.build import NotConvertedError, Program, convert, outputs
 from tests.conformance.suite import Case, DataSet, out_of_scope
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.ops.core.dtypes import as_stored, from_stored, is_float
-from tf2rust.proof.tolerance import relative_tolerance
+from tf2rust.proof.tolerance.tolerance import relative_tolerance
 from tf2rust.source import Source
 
 PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"

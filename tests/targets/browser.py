@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import http.server
 import json
+import shutil
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+DRIVER = shutil.which("chromedriver")
 _OPTIONS = (
     "--headless",
     "--no-sandbox",
@@ -116,3 +121,13 @@ def chromium(driver: str, profile: Path) -> Iterator[Browser]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serves the files of a folder; gives its address."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.codegen.test_report import hostile
 from tests.models.graphs import control, image, save
-from tests.targets.browser import Browser, chromium
+from tests.targets.browser import Browser
 from tf2rust.conversion import Options, convert
-from tf2rust.inspection import find_report
+from tf2rust.converted.inspection import find_report
 from tf2rust.source import open_onnx
 
-DRIVER = shutil.which("chromedriver")
 SIZES = {"phone": (390, 844), "desktop": (1400, 1000)}
 MODELS = {"image": image, "control": control, "hostile": hostile}
 ZOO = Path(__file__).parents[1] / "zoo" / "models"
@@ -24,10 +21,7 @@ ENCODER = "torchscript_encoder"
 UNFOLD = "for (const item of items.values()) if (item.items.length) open.add(item.id); redraw();"
 """Unfolds everything: blocks, loops, and layers into their nodes."""
 
-pytestmark = [
-    pytest.mark.targets,
-    pytest.mark.skipif(DRIVER is None, reason="needs Chromium: apt-get install chromium chromium-driver"),
-]
+pytestmark = pytest.mark.targets
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +34,6 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         title = "<img src=x onerror=document.title=1>" if name == "hostile" else name
         convert(open_onnx(file), Options(folder / name, title))
     return {name: find_report(folder / name) for name in files}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    assert DRIVER is not None
-    with chromium(DRIVER, tmp_path_factory.mktemp("profile")) as found:
-        yield found
 
 
 def _boxes(browser: Browser) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -16,6 +16,8 @@ import jinja2
 import numpy as np
 
 from tf2rust import __version__
+from tf2rust.classifier.scoring import Scoring
+from tf2rust.codegen.agreement import limits
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
@@ -48,7 +50,6 @@ from tf2rust.rust.tree import (
     string,
     struct,
 )
-from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
     "Cargo.toml",
@@ -156,6 +157,11 @@ def environment() -> jinja2.Environment:
     return environment
 
 
+def render_templates(templates: Mapping[str, str], context: Mapping[str, object]) -> dict[str, str]:
+    """The text of every file in ``templates``, which maps paths to names of templates without their suffix."""
+    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+
+
 def _inline(stmts: Sequence[Stmt], indent: int) -> str:
     """Statements for a template position at ``indent``."""
     return "\n".join(printer.lines(stmts, indent))[indent:]
@@ -189,15 +195,12 @@ def render_crate(
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.chunks else []
     names += ["src/profile.rs"] if model.timed else []
-    texts = {
-        name: environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
-    }
+    texts = render_templates({name: name for name in names if not only or name in only}, context)
     if _STEPS_EXAMPLE in texts:
         texts[_EXAMPLE] = texts.pop(_STEPS_EXAMPLE)
     for part in () if only else context["parts"]:
-        for name in _PART_TEMPLATES:
-            template = environment().get_template(f"weights/{name}.j2")
-            texts[f"{part.folder}/{name}"] = template.render(context, part=part)
+        templates = {f"{part.folder}/{name}": f"weights/{name}" for name in _PART_TEMPLATES}
+        texts |= render_templates(templates, {**context, "part": part})
     return texts
 
 
@@ -268,7 +271,9 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
         "memory": model.memory,
-        "needs_alloc": model.has_text or any(p.is_text for p in (*model.all_inputs, *model.all_outputs)),
+        "needs_alloc": model.has_text
+        or any(p.is_text for p in (*model.all_inputs, *model.all_outputs))
+        or any(item.imported.startswith("tf_layers::text::") for item in model.items()),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
@@ -303,6 +308,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
         "tolerance_reason": proof.reasons,
         "element_tolerances": proof.elements,
+        "agreements": {name: limits(proof, name) for name in proof.agreements},
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),

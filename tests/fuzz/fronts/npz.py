@@ -81,7 +81,7 @@ class Npz(Front):
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
         from tf2rust.npz import read_npz
         from tf2rust.onnx_import.constants import bind_constants
-        from tf2rust.proof.features import check_predictions, read_features
+        from tf2rust.proof.samples.features import check_predictions, read_features
 
         proto, graph = self._model
         if rng.random() < 0.3:

@@ -38,8 +38,8 @@ class Texts(Front):
 
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
         from tf2rust import options
-        from tf2rust.labels import check_labels, read_labels
-        from tf2rust.thresholds import read_thresholds
+        from tf2rust.classifier.labels import check_labels, read_labels
+        from tf2rust.classifier.thresholds import read_thresholds
 
         choice = rng.randrange(5)
         given = path.read_bytes().decode("utf-8", "surrogateescape")

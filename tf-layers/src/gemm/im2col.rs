@@ -42,6 +42,24 @@ pub(crate) struct Windows<'a, T: MulAdd> {
     padding: &'a [T::A],
     /// Whether the padding adds nothing to a product, so that taps in it are skipped.
     skips_padding: bool,
+    /// The number of windows on a line that do not reach into the padding on the right.
+    inside: usize,
+}
+
+/// Strided windows, and how many on the same line can follow them.
+#[derive(Clone)]
+struct Run {
+    /// The row after the windows.
+    row: usize,
+    left: usize,
+    count: usize,
+    k: Range<usize>,
+    /// The segments that hold the windows.
+    segments: usize,
+}
+
+impl Run {
+    const NONE: Self = Self { row: 0, left: 0, count: 0, k: 0..0, segments: 0 };
 }
 
 /// An image, and the top and left of a window in it.
@@ -75,6 +93,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let in_place = len.is_multiple_of(T::STEP) && (!small || segments <= SEGMENTS);
         // In the padding, a segment is a tap.
         let copied = small || !depth.is_multiple_of(T::STEP);
+        let inside = axes[1].inside_end();
         Self {
             x,
             axes,
@@ -85,6 +104,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             contiguous_lines,
             copied,
             in_place,
+            inside,
             padding: T::ZEROS,
             skips_padding: true,
         }
@@ -104,10 +124,9 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let (line, mut column) = (pixel / width, pixel % width);
         let (mut sample, mut line) = (line / height, line % height);
         let last = column + windows.len() - 1;
-        if last < horizontal.output
+        if last < self.inside
             && vertical.inside(vertical.origin(line))
-            && horizontal.inside(horizontal.origin(column))
-            && horizontal.inside(horizontal.origin(last))
+            && horizontal.origin(column) >= 0
             && self.in_place
         {
             if let Some(first) = windows.first_mut() {
@@ -253,8 +272,17 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         segments: &'s mut [Segment<'a, T::A>; SEGMENTS],
         copies: &'s mut [T::A; COPIES],
         one: &'s mut Segment<'s, T::A>,
+        run: &mut Run,
     ) -> &'s [Segment<'s, T::A>] {
         let [vertical, horizontal] = self.axes;
+        if row == run.row && count == run.count && count <= run.left && k == run.k {
+            for segment in part_mut(segments, ..run.segments) {
+                segment.advance(count * horizontal.stride * self.channels);
+            }
+            (run.row, run.left) = (row + count, run.left - count);
+            return part(segments, ..run.segments);
+        }
+        *run = Run::NONE;
         let mut windows = [(self.x, 0, 0); TARGET_MR];
         let windows = part_mut(&mut windows, ..count);
         let kind = self.find(self.first_pixel + row, windows);
@@ -294,6 +322,10 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             }
             found += 1;
         }
+        if kind == Kind::Strided {
+            let column = (self.first_pixel + row) % horizontal.output.max(1);
+            *run = Run { row: row + count, left: self.inside - column - count, count, k, segments: found };
+        }
         part(segments, ..found)
     }
 }
@@ -304,8 +336,12 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
     }
 
     fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
-        let mut rows =
-            Im2col { windows: self, segments: [Segment::EMPTY; SEGMENTS], copies: [T::A::default(); COPIES] };
+        let mut rows = Im2col {
+            windows: self,
+            segments: [Segment::EMPTY; SEGMENTS],
+            copies: [T::A::default(); COPIES],
+            run: Run::NONE,
+        };
         isa.run(MacroKernel { a: LhsRows::Implicit(&mut rows), m, gemm, c });
     }
 }
@@ -315,6 +351,7 @@ struct Im2col<'a, T: MulAdd> {
     windows: Windows<'a, T>,
     segments: [Segment<'a, T::A>; SEGMENTS],
     copies: [T::A; COPIES],
+    run: Run,
 }
 
 impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
@@ -332,6 +369,6 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
-        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one)
+        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one, &mut self.run)
     }
 }

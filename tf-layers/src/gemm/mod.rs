@@ -24,7 +24,7 @@ mod tests;
 
 use core::ops::Range;
 
-pub(crate) use epilogue::{Epilogue, Linear, UNBOUNDED};
+pub(crate) use epilogue::{Epilogue, Linear, Rectifier};
 pub(crate) use lhs::{Lhs, RowMajor};
 pub(crate) use matrix::sealed::Packed;
 pub use matrix::{Matrix, Weight};
@@ -149,8 +149,8 @@ impl<'a> Gemm<'a, F32, Linear<'a>> {
         Self { epilogue: Linear { accumulate, ..self.epilogue }, ..self }
     }
 
-    /// Clamps the results.
-    pub fn clamp(self, (low, high): (f32, f32)) -> Self {
-        Self { epilogue: Linear { low, high, ..self.epilogue }, ..self }
+    /// Sets the function of the results.
+    pub fn rectifier(self, rectifier: Rectifier<'a>) -> Self {
+        Self { epilogue: Linear { rectifier, ..self.epilogue }, ..self }
     }
 }

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
-use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Requantize, RowMajor, pack_b};
+use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, RowMajor, pack_b};
 use crate::simd::{Accumulator, Accumulators, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
 use crate::tensor::F16;
 use crate::window::Axis;
@@ -251,7 +251,8 @@ fn f32_f16_matrices() {
         for (i, sum) in expected.iter_mut().enumerate() {
             *sum = (*sum + bias[i % n] + 9.0).max(0.0);
         }
-        let epilogue = Linear { bias: Some(&bias), accumulate: true, low: 0.0, ..Linear::PLAIN };
+        let epilogue =
+            Linear { bias: Some(&bias), accumulate: true, rectifier: Rectifier::Clamp(0.0, f32::INFINITY) };
         for isa in Isa::available() {
             let mut c = vec![9.0; m * n];
             let rows = RowMajor { data: &a, stride: k };

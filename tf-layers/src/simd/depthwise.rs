@@ -20,19 +20,21 @@ pub(crate) struct Stencil {
     pub taps: [usize; 3],
     /// The stride in x from one output pixel to the next.
     pub pixel: usize,
+    /// The stride from one vector of channels to the next. At most `LANES`, so that vectors can overlap.
+    pub vector: usize,
 }
 
 impl Stencil {
     /// The end of the elements of x (`which` = 1) or w (2) that are read, if the last tap reads `last` elements. `None`
     /// if it overflows.
     #[inline(always)]
-    fn end(&self, which: usize, last: usize) -> Option<usize> {
+    pub fn end(&self, which: usize, last: usize) -> Option<usize> {
         let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;
         let taps = (self.taps[0] - 1).checked_mul(self.taps[which])?;
         lines.checked_add(taps)?.checked_add(last)
     }
 
-    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` neighbouring vectors of channels.
+    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` vectors of channels.
     #[inline(always)]
     pub fn accumulate<S: Simd, const M: usize, const V: usize>(
         &self,
@@ -44,7 +46,8 @@ impl Stencil {
         if self.lines[0] == 0 || self.taps[0] == 0 {
             return sums;
         }
-        let width = V * S::LANES;
+        let vector = self.vector.min(S::LANES);
+        let width = (V - 1) * vector + S::LANES;
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
         assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
         assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
@@ -57,14 +60,14 @@ impl Stencil {
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..V {
                     // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
-                    weights[v] = unsafe { s.load_ptr(w.add(v * S::LANES)) };
+                    weights[v] = unsafe { s.load_ptr(w.add(v * vector)) };
                 }
                 for m in 0..M {
                     let pixel = x.wrapping_add(m * self.pixel);
                     debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
                     for v in 0..V {
                         // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
-                        let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * S::LANES)) };
+                        let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * vector)) };
                         sums[m][v] = s.fma(x, weights[v], sums[m][v]);
                     }
                 }

@@ -72,5 +72,9 @@ macro_rules! panels {
         fn panel_clamp(self, panel: [$vector; $n], low: $vector, high: $vector) -> [$vector; $n] {
             [$(self.min(high, self.max(low, panel[$i]))),+]
         }
+        #[inline(always)]
+        fn panel_leaky(self, panel: [$vector; $n], slopes: [$vector; $n]) -> [$vector; $n] {
+            [$(self.leaky(panel[$i], slopes[$i])),+]
+        }
     };
 }

@@ -32,13 +32,15 @@ pub(crate) struct Segment<'a, A> {
     /// Where each of the first `count` rows has its elements.
     rows: [*const A; TARGET_MR],
     count: usize,
+    /// The end of the slice of strided rows; otherwise null.
+    end: *const A,
     borrowed: PhantomData<&'a [A]>,
 }
 
 impl<'a, A> Segment<'a, A> {
     /// A segment of no rows.
     pub const EMPTY: Self =
-        Self { start: 0, len: 0, rows: [null(); TARGET_MR], count: 0, borrowed: PhantomData };
+        Self { start: 0, len: 0, rows: [null(); TARGET_MR], count: 0, end: null(), borrowed: PhantomData };
 
     /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the
     /// one before.
@@ -51,9 +53,24 @@ impl<'a, A> Segment<'a, A> {
             *self = Self::EMPTY;
             return;
         }
-        (self.start, self.len, self.count) = (start, len, count);
+        (self.start, self.len, self.count, self.end) = (start, len, count, a.as_ptr_range().end);
         for (i, row) in self.rows.iter_mut().enumerate().take(count) {
             *row = a.as_ptr().wrapping_add(i * stride);
+        }
+    }
+
+    /// Moves strided rows forward by `distance` elements.
+    #[inline(always)]
+    pub fn advance(&mut self, distance: usize) {
+        let last = self.rows[self.count.saturating_sub(1)];
+        // The rows are in order, so the last one ends last.
+        let room = self.end.addr().saturating_sub(last.addr()) / size_of::<A>();
+        if !holds(distance.checked_add(self.len).is_some_and(|end| end <= room)) {
+            *self = Self::EMPTY;
+            return;
+        }
+        for row in &mut self.rows {
+            *row = row.wrapping_add(distance);
         }
     }
 
@@ -63,7 +80,7 @@ impl<'a, A> Segment<'a, A> {
             *self = Self::EMPTY;
             return;
         }
-        (self.start, self.len, self.count) = (start, usize::MAX, slices.len());
+        (self.start, self.len, self.count, self.end) = (start, usize::MAX, slices.len(), null());
         for (row, slice) in self.rows.iter_mut().zip(slices) {
             *row = slice.as_ptr();
             self.len = self.len.min(slice.len());

@@ -111,6 +111,8 @@ pub(crate) trait Simd: Copy {
     unsafe fn panel_store(self, panel: Self::Panel, y: *mut f32);
     /// Clamps each element. NaN stays NaN.
     fn panel_clamp(self, panel: Self::Panel, low: Self::F32, high: Self::F32) -> Self::Panel;
+    /// Each element, or its product with the slope of its column if it is negative.
+    fn panel_leaky(self, panel: Self::Panel, slopes: Self::Panel) -> Self::Panel;
     fn panel_add(self, a: Self::Panel, b: Self::Panel) -> Self::Panel;
     /// Loads the first `x.len()` columns. The others are 0.
     fn panel_load_partial(self, x: &[f32]) -> Self::Panel;
@@ -214,6 +216,12 @@ pub(crate) trait Simd: Copy {
     fn shl<const N: i32>(self, a: Self::I32) -> Self::I32;
     /// Shifts right by `N` bits and copies the sign.
     fn shr<const N: i32>(self, a: Self::I32) -> Self::I32;
+
+    /// x, or x·slope if x < 0.
+    #[inline(always)]
+    fn leaky(self, x: Self::F32, slope: Self::F32) -> Self::F32 {
+        self.select(self.lt(x, self.splat(0.0)), self.mul(x, slope), x)
+    }
 
     /// x·2ⁿ for integral n with |n| ≤ 252, rounded once. It overflows and underflows as IEEE 754 requires.
     #[inline(always)]
@@ -370,6 +378,9 @@ pub(crate) trait Simd: Copy {
     /// Loads the first `x.len()` lanes. The others are `fill`.
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> Self::F32 {
+        if const { Self::LANES == 1 } {
+            return self.splat(x.first().copied().unwrap_or(fill));
+        }
         // A loop, because a call of `memcpy` costs more than copying a few elements.
         let mut lanes = [fill; PANEL];
         for (lane, &x) in lanes[..Self::LANES].iter_mut().zip(x) {
@@ -381,6 +392,13 @@ pub(crate) trait Simd: Copy {
     /// Stores the first `y.len()` lanes.
     #[inline(always)]
     fn store_partial(self, v: Self::F32, y: &mut [f32]) {
+        if const { Self::LANES == 1 } {
+            // An empty slice has no vector.
+            if !y.is_empty() {
+                self.store(v, y);
+            }
+            return;
+        }
         let mut lanes = [0.0; PANEL];
         self.store(v, &mut lanes);
         for (y, &lane) in y.iter_mut().zip(&lanes[..Self::LANES]) {

@@ -110,11 +110,36 @@ impl Accumulator for f32 {
     }
     #[inline(always)]
     fn load<S: Simd>(s: S, from: &[f32]) -> S::Panel {
-        if from.len() == PANEL { s.load_panel(from) } else { s.panel_load_partial(from) }
+        if from.len() == PANEL {
+            return s.load_panel(from);
+        }
+        if const { S::COMPACT } {
+            // Copying takes less code than a branch for each column.
+            let mut columns = [0.0; PANEL];
+            copy_some(&mut columns, from);
+            return s.load_panel(&columns);
+        }
+        s.panel_load_partial(from)
     }
     #[inline(always)]
     fn store<S: Simd>(s: S, sums: S::Panel, to: &mut [f32]) {
-        if to.len() == PANEL { s.store_panel(sums, to) } else { s.panel_store_partial(sums, to) }
+        if to.len() == PANEL {
+            s.store_panel(sums, to);
+        } else if const { S::COMPACT } {
+            let mut columns = [0.0; PANEL];
+            s.store_panel(sums, &mut columns);
+            copy_some(to, &columns);
+        } else {
+            s.panel_store_partial(sums, to);
+        }
+    }
+}
+
+/// Copies as many elements as both slices have.
+#[inline(always)]
+fn copy_some(to: &mut [f32], from: &[f32]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
     }
 }
 

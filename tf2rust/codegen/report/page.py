@@ -13,7 +13,20 @@ import jinja2
 
 from tf2rust.codegen.vendor import resource
 
-_PROGRAM = ("base", "layout", "items", "draw", "view", "panel", "table", "proof", "memory", "time", "main")
+_PROGRAM = (
+    "base",
+    "layout",
+    "items",
+    "draw",
+    "view",
+    "panel",
+    "table",
+    "proof",
+    "quantization",
+    "memory",
+    "time",
+    "main",
+)
 """The parts of the program, in their order: each uses what comes before it."""
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 

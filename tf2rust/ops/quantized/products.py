@@ -143,6 +143,8 @@ def quantized_product(
         return "it adds a residual input that is not quantized between the product and the sum"
     if not isinstance(layer, (Dense, Conv)) or (isinstance(layer, Conv) and layer.rank > 2):
         return f"{layer.kind} has no form on integers"
+    if layer.slopes is not None:
+        return "its PReLU is not quantized apart from the product"
     if y_scale is None and isinstance(layer, Conv) and layer.depthwise:
         return "its result is not quantized"
     limits = (0, 0) if y_scale is None else y_scale.clamp(layer.activation)

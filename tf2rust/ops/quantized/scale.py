@@ -56,9 +56,10 @@ class Scale:
 
         Rounding is monotone, so clamping the integers gives the same as clamping the numbers.
         """
-        if not activation.is_clamp:
+        bounds = {"linear": (-np.inf, np.inf), "relu": (0.0, np.inf), "clip": activation.args}
+        if activation.name not in bounds:
             return None
-        low, high = {"relu": (0.0, np.inf), "clip": activation.args}.get(activation.name, (-np.inf, np.inf))
+        low, high = bounds[activation.name]
         first, last = self.quantize(np.asarray([low, high]))
         return int(first), int(last)
 

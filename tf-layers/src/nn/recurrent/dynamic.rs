@@ -61,7 +61,7 @@ pub struct DynamicRecurrence<const D: usize> {
     /// For each direction, whether it processes the steps from last to first.
     pub reverse: [bool; D],
     /// For each direction, the activations f, g and h.
-    pub activations: [[Activation; 3]; D],
+    pub activations: [[Activation<'static>; 3]; D],
     /// The largest magnitude of the arguments of f and g.
     pub clip: f32,
 }
@@ -140,7 +140,7 @@ impl<const D: usize> DynamicRecurrence<D> {
 struct Layer<'a> {
     cell: DynamicCell,
     reverse: &'a [bool],
-    activations: &'a [[Activation; 3]],
+    activations: &'a [[Activation<'static>; 3]],
     clip: f32,
 }
 
@@ -149,6 +149,9 @@ impl Layer<'_> {
     fn dims(&self, x: &View<'_, f32, 3>, weights: &DynamicWeights<'_>) -> Result<[usize; 4]> {
         let ([steps, batch, size], [_, _, units]) = (x.dims(), weights.recurrent.dims());
         let (directions, gates) = (self.reverse.len(), len(&[self.cell.gates(), units])?);
+        for activation in self.activations.as_flattened() {
+            activation.check_elementwise()?;
+        }
         let kernel = weights.kernel.dims() == [directions, gates, size];
         require(kernel, "kernel", "be [directions, gates · units, in]")?;
         let recurrent = weights.recurrent.dims() == [directions, gates, units];
