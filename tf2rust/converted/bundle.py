@@ -23,7 +23,7 @@ from tf2rust.codegen.crate import CRATE, write_texts
 from tf2rust.codegen.interface import BUNDLED, Interface, Tensor, read_interface
 from tf2rust.codegen.interface import FILE as INTERFACE
 from tf2rust.codegen.names import Names, crate_name
-from tf2rust.codegen.render import environment, tf_layers_dependency
+from tf2rust.codegen.render import environment, render_templates, tf_layers_dependency
 from tf2rust.codegen.vendor import build_hash, package_name, vendored, with_build
 from tf2rust.converted.checking import read_conversion
 from tf2rust.errors import ConversionError, UsageError
@@ -299,7 +299,7 @@ def render_bundle(
     }
     if tf_layers is None:
         templates[".cargo/config.toml"] = "bundle/config.toml"
-    texts = {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+    texts = render_templates(templates, context)
     for member in members:
         folder = f"{BUNDLED}/{member.module}"
         for name in member.files():
