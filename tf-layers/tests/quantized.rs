@@ -3,12 +3,17 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, isas, on, view, view_mut};
+use common::{Rng, on, view, view_mut};
+use tf_layers::Isa;
 use tf_layers::gemm::Matrix;
 use tf_layers::nn::{
     Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
     QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMean, QuantizedMul, Requantization,
 };
+
+fn isas() -> Vec<Isa> {
+    Isa::available().collect()
+}
 
 /// An 8-bit integer type.
 trait Int: Byte + Into<i64> + PartialEq + core::fmt::Debug {
