@@ -39,7 +39,7 @@ impl Int for i8 {
 fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
     let [min, max] = T::RANGE.map(i64::from);
     let mut at = 0;
-    let mut next = |x: &f32| {
+    let next = |x: &f32| {
         at += 1;
         T::of(match at % 10 {
             0 => min,
@@ -47,7 +47,7 @@ fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
             _ => min + (f64::from(x + 1.0) * 127.9) as i64,
         })
     };
-    rng.vec(len).iter().map(|x| next(x)).collect()
+    rng.vec(len).iter().map(next).collect()
 }
 
 /// Packs a row-major `[k, groups · n]` matrix, one element at a time.
