@@ -3,13 +3,18 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, isas, on, view, view_mut};
+use common::{Rng, on, view, view_mut};
+use tf_layers::Isa;
 use tf_layers::gemm::Matrix;
 use tf_layers::nn::{
     Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
     QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d, QuantizedMean, QuantizedMul,
     Requantization,
 };
+
+fn isas() -> Vec<Isa> {
+    Isa::available().collect()
+}
 
 /// An 8-bit integer type.
 trait Int: Byte + Into<i64> + PartialEq + core::fmt::Debug {
@@ -35,7 +40,7 @@ impl Int for i8 {
 fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
     let [min, max] = T::RANGE.map(i64::from);
     let mut at = 0;
-    let mut next = |x: &f32| {
+    let next = |x: &f32| {
         at += 1;
         T::of(match at % 10 {
             0 => min,
@@ -43,7 +48,7 @@ fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
             _ => min + (f64::from(x + 1.0) * 127.9) as i64,
         })
     };
-    rng.vec(len).iter().map(|x| next(x)).collect()
+    rng.vec(len).iter().map(next).collect()
 }
 
 /// Packs a row-major `[k, groups · n]` matrix, one element at a time.

@@ -21,6 +21,7 @@ const SEGMENTS: usize = 64;
 
 /// A matrix whose rows are the windows of all output pixels.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Windows<'a, T: MulAdd> {
     x: &'a [T::A],
     /// Vertical and horizontal.
