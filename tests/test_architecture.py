@@ -35,7 +35,7 @@ ALLOWED = {
     "classifier": {"classifier", "proof.samples.features", "proof.proof", "ops", "errors", "stages", "text_file"},
     "converted": {
         *("converted", "targets", "codegen", "publish", "classifier", "proof.samples.features", "ops"),
-        *("config", "source", "errors", "stages", "npz"),
+        *("rust", "config", "source", "errors", "stages", "npz", "text_file"),
     },
 }
 MODULES = {

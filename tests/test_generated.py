@@ -23,7 +23,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.source import open_onnx
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-FILES = ("Cargo.toml", "build.rs", "src/lib.rs", "src/model.rs", "src/profile.rs")
+FILES = ("Cargo.toml", "build.rs", "src/blob.rs", "src/lib.rs", "src/model.rs", "src/profile.rs")
 PARTS_FILES = (*FILES, "weights/1/Cargo.toml", "weights/1/build.rs", "weights/1/src/lib.rs")
 NAMES = ("rayon", "serde", 'a "b"\\ */\n{{ 7 * 7 }} \u202e\ud800\0')
 """Names of models that equal those of dependencies, or that would break the surrounding text."""

@@ -1,4 +1,4 @@
-"""User files beside a model: NPZ, class names, thresholds. Damaged or malicious files give a message."""
+"""The user's other files: NPZ, class names, thresholds. Damaged or malicious ones give a message."""
 
 from __future__ import annotations
 

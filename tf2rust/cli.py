@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -342,6 +342,9 @@ def _options(given: Mapping[str, Any]) -> Any:
 @app.command("verify", cls=DashesOrUnderscores)
 def verify_crate(
     folder: options.Converted,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also measure the error of every layer, with a second crate.")
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -352,15 +355,20 @@ def verify_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
+        from tf2rust import layer_errors
         from tf2rust.converted import verification
 
         with Messages(err, quiet, verbose).working("Reading the crate") as progress:
             found = verification.verify(folder, progress)
+            errors = layer_errors.layer_errors(folder, progress) if layers else None
         if as_json:
-            _print_json(verification.as_json(folder, found))
+            measured_layers = {} if errors is None else {"layers": [asdict(error) for error in errors]}
+            _print_json(verification.as_json(folder, found) | measured_layers)
             return
         for measured in found:
             out.print(str(measured), markup=False)
+        if errors is not None:
+            out.print(f"\n{layer_errors.as_text(errors)}", markup=False)
 
     _guarded(work)
 
@@ -383,6 +391,41 @@ def add(
             err.print(f"note: {note}", markup=False)
         for target in names:
             out.print(str(folder / target), markup=False)
+
+    _guarded(work)
+
+
+@app.command("bundle", cls=DashesOrUnderscores)
+def bundle(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="The output folders of conversions.", show_default=False)
+    ],
+    path_to_save: Annotated[
+        Path, typer.Option("--path_to_save", help="The output folder: new, empty, or written by an earlier bundle.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The name of the crate. Default: that of the output folder.")
+    ] = None,
+    tf_layers: options.TfLayers = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Make one crate of several converted models, which share the layers and equal weights."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.codegen.crate import CRATE
+        from tf2rust.converted.bundle import write_bundle
+
+        messages, layers = Messages(err, quiet, verbose), None if tf_layers is None else tf_layers.resolve()
+        with messages.working("Reading the models") as progress:
+            notes = write_bundle(folders, path_to_save.absolute(), name, layers, progress)
+        for note in notes:
+            messages.print(f"note: {note}")
+        messages.print(f"{len(folders)} models; next: cd {path_to_save / CRATE} && cargo test --release")
+        out.print(str(path_to_save / CRATE), markup=False)
 
     _guarded(work)
 

@@ -26,7 +26,7 @@ from tf2rust.codegen.crate import (
 )
 from tf2rust.codegen.model import build
 from tf2rust.codegen.report.data import Node, Origin
-from tf2rust.codegen.report.page import read_report
+from tf2rust.codegen.report.page import framed, read_report
 from tf2rust.codegen.summary import Summary, summarise
 from tf2rust.config import RECORD, recorded
 from tf2rust.errors import ConversionError, UsageError, one_line
@@ -197,16 +197,19 @@ class Converted:
         return predict(self.crate, arrays)
 
     def _repr_html_(self) -> str:
-        """The view in a notebook: the layers, the proof and the notes."""
+        """The view in a notebook: the report with its graph, the layers, the proof and the notes."""
+        report = self.model_info / REPORT
         lines = [
             self.proof.about(),
             *self.proof.graph_figures(),
             *map(str, self.agreements),
             *(f"note: {note}" for note in self.notes),
-            f"report: {self.model_info / REPORT}",
+            f"report: {report}",
         ]
         items = "".join(f"<li>{escape(one_line(line))}</li>" for line in lines)
-        return f"<strong>{escape(str(self.crate))}</strong>{self._summary().as_html()}<ul>{items}</ul>"
+        # Viewers that show no frames, such as those of repositories, still have the table.
+        table = f"<details><summary>Layers</summary>{self._summary().as_html()}</details>"
+        return f"<strong>{escape(str(self.crate))}</strong>{framed(report)}{table}<ul>{items}</ul>"
 
     def _summary(self) -> Summary:
         return Summary.from_json(read_report(self.model_info / REPORT))

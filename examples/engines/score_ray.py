@@ -5,6 +5,7 @@ import sys
 import churn
 import pyarrow as pa
 import ray
+from ray.data import SaveMode
 
 FEATURES = ["age", "tenure", "income", "balance", "orders", "returns", "visits", "tickets"]
 
@@ -31,7 +32,8 @@ def main(source: str, target: str) -> None:
         # Actors that claimed all CPUs of a small machine would leave none for reading, and Ray would wait forever.
         num_cpus=0.5,
     )
-    scored.write_parquet(target)
+    # By default, Ray adds files to a folder that exists.
+    scored.write_parquet(target, mode=SaveMode.OVERWRITE)
 
 
 if __name__ == "__main__":

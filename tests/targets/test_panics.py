@@ -57,7 +57,6 @@ NODES: dict[str, tuple[str, Sequence[str], dict[str, Any]]] = {
     "dense": ("MatMul", ["x", "kernel"], {}),
     "conv": ("Conv", ["image", "filters"], {"pads": [1, 1, 1, 1]}),
     "depthwise": ("Conv", ["image", "depthwise_filters"], {"group": 4}),
-    "transposed": ("ConvTranspose", ["image", "filters"], {"strides": [2, 2]}),
     "max_pool": ("MaxPool", ["image"], {"kernel_shape": [2, 2], "strides": [2, 2]}),
     "average_pool": ("AveragePool", ["image"], {"kernel_shape": [2, 2]}),
     "global_pool": ("GlobalAveragePool", ["image"], {}),

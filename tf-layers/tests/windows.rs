@@ -183,7 +183,7 @@ fn winograd() {
 fn depthwise() {
     let mut rng = Rng::new(3);
     // Fewer channels than a vector has lanes, and numbers that are no multiple of it, on lines of many pixels.
-    let narrow = (1..=49).map(|channels| Case {
+    let narrow = [1, 2, 3, 5, 7, 8, 9, 12, 15, 18, 20, 24, 28, 31, 36, 42, 47].map(|channels| Case {
         size: [4, 30 + channels % 3],
         stride: [1, 1 + channels % 5 / 3],
         kernel: [3, 2 + channels % 4],

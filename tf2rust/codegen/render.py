@@ -190,6 +190,7 @@ def render_crate(
     left_out = {_EXAMPLE, *([] if context["embeds"] or context["binary"] else ["build.rs"])}
     names = [name for name in _TEMPLATES if name not in left_out]
     names += [_STEPS_EXAMPLE if model.states else _EXAMPLE]
+    names += ["src/blob.rs"] if context["embeds"] else []
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
@@ -243,7 +244,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "model_literal": rust_str(options.model_name),
         "source_comment": rust_comment(options.source_name),
         "source_sha256": options.source_sha256,
-        "tf_layers": _dependency(crate, options.tf_layers),
+        "tf_layers": tf_layers_dependency(crate, options.tf_layers),
         "license": options.license,
         "vendored": options.tf_layers is None,
         "is_package": options.tf_layers is None and not parts,
@@ -251,8 +252,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "difference": lambda port: _difference(proof, port.name),
         "tf_layers_package": package_name(crate) if options.tf_layers is None else "tf-layers",
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
-        "imports": _imports(model, embeds),
-        "weights_bytes": Token("&WEIGHTS.0"),
+        "imports": _imports(model),
         "chunks": model.chunks,
         "is_timed": bool(model.timed),
         "profile": (timed := profile_code(model)),
@@ -264,7 +264,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "workspace_terms": terms,
         "field_groups": groups,
         "initialiser": _initialiser(model, bool(groups)),
-        "parts_value": _parts_value(parts),
+        "blob_parts": array([Token("&WEIGHTS.0"), *(Token(f"{part.module}::weights")() for part in parts)]),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "inputs_type": "Inputs<'_>" if model.inputs else "Inputs",
         "own_types": _own_types([*model.all_inputs, *model.all_outputs]),
@@ -351,12 +351,6 @@ def _initialiser(model: Model, grouped: bool) -> Expr:
     return Token("Ok")(Struct(Token("Self"), tuple(fields)))
 
 
-def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
-    """The model, initialised from all parts of the weights."""
-    others = [Token(f"{part.module}::weights")() for part in parts]
-    return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
-
-
 def _run_chunk(model: Model, used: set[str]) -> Expr:
     """The signature of the function that runs the layers for one chunk."""
     # The profile reads the sizes even if no layer does.
@@ -408,9 +402,9 @@ _ALWAYS = (
 )
 
 
-def _imports(model: Model, embeds: bool) -> list[str]:
-    """The import lines of the model's items; a crate that ``embeds`` its weights aligns them."""
-    paths = {*_ALWAYS, *(["tf_layers::io::Aligned"] if embeds else []), *(item.imported for item in model.items())}
+def _imports(model: Model) -> list[str]:
+    """The import lines of the model's items."""
+    paths = {*_ALWAYS, *(item.imported for item in model.items())}
     if model.all_inputs:
         paths.add("tf_layers::tensor::SymbolicDims")
     if model.inputs:
@@ -482,14 +476,14 @@ def _opened(struct: str, embeds: bool) -> list[Stmt]:
 
 def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:
     """The parts of the weights except the first, which the crate itself embeds."""
-    dependency = _dependency(crate, tf_layers, "../../")
+    dependency = tf_layers_dependency(crate, tf_layers, "../../")
     _, *others = model.weights.parts(_PART_BYTES)
     return [
         WeightsPart(f"{crate}-weights-{i}", f"weights/{i}", run, dependency) for i, run in enumerate(others, start=1)
     ]
 
 
-def _dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
+def tf_layers_dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
     """The tf-layers dependency of a manifest: the user's path, or the crate's copy at ``up``."""
     if tf_layers is not None:
         return f"path = {rust_str(tf_layers.as_posix())}"

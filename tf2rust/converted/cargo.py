@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tf2rust.codegen.crate import CRATE
+from tf2rust.codegen.interface import refuse_bundle
 from tf2rust.errors import ConversionError
 from tf2rust.stages import brief
+from tf2rust.text_file import read_text
 
 _NAME = re.compile(r'^name = "(.*)"$', re.MULTILINE)
 _DEPENDENCY = re.compile(r'^tf-layers = \{ path = "(.*?)"(, package = ".*?")?', re.MULTILINE)
@@ -79,6 +81,7 @@ def find_crate(folder: Path) -> Path:
     Raises ConversionError if there is none.
     """
     crate = folder / CRATE if (folder / CRATE).is_dir() else folder
+    refuse_bundle(crate)
     files = ("Cargo.toml", f"tests/{TEST}.rs", f"examples/{EXAMPLE}.rs")
     if not all((crate / name).is_file() for name in files):
         raise ConversionError(
@@ -159,7 +162,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _manifest(crate: Path, example: str) -> str:
-    text = (crate / "Cargo.toml").read_text(encoding="utf-8")
+    text = _manifest_of(crate)
     name, tf_layers = _NAME.search(text), _DEPENDENCY.search(text)
     if name is None or tf_layers is None:
         raise ConversionError(
@@ -185,8 +188,12 @@ def _manifest(crate: Path, example: str) -> str:
 
 def has_profile(crate: Path) -> bool:
     """Whether the crate can measure its layers; those of earlier versions cannot."""
-    manifest = (crate / "Cargo.toml").read_text(encoding="utf-8")
-    return re.search(rf"^{PROFILE} = \[", manifest, re.MULTILINE) is not None
+    return re.search(rf"^{PROFILE} = \[", _manifest_of(crate), re.MULTILINE) is not None
+
+
+def _manifest_of(crate: Path) -> str:
+    """The text of the crate's own manifest. Raises ConversionError if it cannot be read."""
+    return read_text(crate / "Cargo.toml", "it is the manifest of the crate")
 
 
 def _quoted(path: Path) -> str:

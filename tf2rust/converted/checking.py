@@ -42,7 +42,7 @@ def read_options(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
     Raises ConversionError if ``folder`` is no conversion, and UsageError if a file that the conversion read is not
     given: the record has only its name.
     """
-    record = _record(folder)
+    record = read_conversion(folder)
     changes = {name: value for name, value in changes.items() if value is not None}
     if missing := [name for name in SAMPLES_AND_LABELS if name in record.options and name not in changes]:
         listed = ", ".join(f"--{name} ({_shown(record.options[name])})" for name in missing)
@@ -55,7 +55,7 @@ def read_options(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def causes(folder: Path, model: Path) -> list[str]:
     """Why a new conversion may write other files: another model, or another version of tf2rust."""
-    record = _record(folder)
+    record = read_conversion(folder)
     found = []
     if model.exists() and sha256(model) != record.sha256:
         found.append(f"{model} is not the model of this crate, {record.model} with the SHA-256 {record.sha256[:12]}…")
@@ -102,7 +102,8 @@ def as_json(folder: Path, deviations: Sequence[Deviation], reasons: Sequence[str
     }
 
 
-def _record(folder: Path) -> Record:
+def read_conversion(folder: Path) -> Record:
+    """The record of the conversion in ``folder``. Raises ConversionError if there is none."""
     if read_marker(folder) is None:
         raise ConversionError(
             f"{folder} is not the output of a conversion: it has no {MARKER} of this version of tf2rust; give the "

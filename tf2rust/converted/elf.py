@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ _MAGIC = b"\x7fELF\x01\x01"
 _SYMBOLS, _WITHOUT_CONTENTS = 2, 8
 """Types of sections: a table of symbols, and one that takes no room in the file."""
 _EXECUTABLE, _ALLOCATED, _WRITABLE = 4, 2, 1
+_KIND, _FUNCTION = 0xF, 2
+"""The bits of a symbol that hold its kind, and the kind of functions."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Symbol:
     """A function or a variable, by its mangled name."""
 
     name: str
+    address: int
     size: int
+    is_function: bool
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,36 @@ def read_program(data: bytes) -> Program:
             if kind == _SYMBOLS:
                 strings = _text(data, headers[link])
                 for at in range(offset, offset + size, 16):
-                    symbol, _, length = struct.unpack_from("<3I", data, at)
-                    symbols.append(Symbol(_name(strings, symbol), length))
+                    symbol, address, length, info = struct.unpack_from("<3IB", data, at)
+                    symbols.append(Symbol(_name(strings, symbol), address, length, info & _KIND == _FUNCTION))
     except (struct.error, IndexError) as error:
         raise ValueError("the ELF program is truncated") from error
     return Program(sections, symbols)
+
+
+_SKIPPED = re.compile(r"[BGL][0-9A-Za-z]*_|s[0-9A-Za-z]*_|K(?:p|[a-z]n?[0-9a-f]*_)")
+"""Parts of a mangled name that contain digits but no names: back references, lifetimes, hashes and constants."""
+_LENGTH = re.compile(r"\d+")
+
+
+def names_in(symbol: str) -> list[str]:
+    """The names in a symbol of Rust in their order, such as crate, module, type and function; empty for others.
+
+    This is not a demangler: it finds the names of RFC 2603 ("v0") by their lengths, and ignores how they are nested.
+    """
+    if not symbol.startswith("_R"):
+        return []
+    found, at = [], 2
+    while at < len(symbol):
+        if skipped := _SKIPPED.match(symbol, at):
+            at = skipped.end()
+        elif length := _LENGTH.match(symbol, at):
+            start = length.end() + symbol.startswith("_", length.end())
+            at = start + int(length[0])
+            found.append(symbol[start:at])
+        else:
+            at += 1
+    return [name for name in found if name]
 
 
 def _text(data: bytes, header: tuple[int, ...]) -> bytes:

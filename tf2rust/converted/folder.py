@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tf2rust.codegen.crate import MODEL_INFO, TENSORFLOW_MODEL_INFO
+from tf2rust.codegen.crate import CRATE, MODEL_INFO, TENSORFLOW_MODEL_INFO
+from tf2rust.codegen.interface import refuse_bundle
 from tf2rust.errors import UsageError
 from tf2rust.publish.marker import MARKER
 
@@ -15,7 +16,9 @@ def is_converted(folder: Path) -> bool:
 
 
 def find_document(folder: Path, name: str) -> Path:
-    """The file ``name`` in the folder about the model. Raises UsageError if there is none.
+    """The file ``name`` in the folder about the model.
+
+    Raises UsageError if there is none, and ConversionError if the folder is a bundle.
 
     That folder has another name for TensorFlow models. Both can exist if the user left files in one of them.
     """
@@ -23,6 +26,7 @@ def find_document(folder: Path, name: str) -> Path:
         path = folder / model_info / name
         if path.is_file():
             return path
+    refuse_bundle(folder / CRATE)
     if is_converted(folder):
         raise UsageError(
             f"{folder} has no {name}: it was deleted, or an earlier version of tf2rust wrote the folder; convert the "

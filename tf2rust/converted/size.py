@@ -19,9 +19,10 @@ import numpy as np
 from tf2rust.codegen.crate import ARCHITECTURE, CRATE, WEIGHTS, write_texts
 from tf2rust.codegen.interface import read_interface
 from tf2rust.converted.cargo import build_folder, find_cargo, first_error
-from tf2rust.converted.elf import Program, read_program
+from tf2rust.converted.elf import Program, names_in, read_program
 from tf2rust.converted.folder import find_document
 from tf2rust.errors import ConversionError, UsageError, one_line
+from tf2rust.npz import read_npz
 from tf2rust.ops.core.dtypes import stored_dtype
 from tf2rust.stages import Progress, brief, silent, stage
 from tf2rust.targets.embedded import TRIPLES, embedded_program
@@ -34,9 +35,11 @@ _REGIONS = (".heap", ".stack")
 """Sections without contents that stand for the RAM that is left."""
 _SECONDS = 300
 """The maximum time for a prediction in the emulator, including the time that cargo waits for other builds."""
+_WRAPPERS = ("run_scalar", "Apply")
+"""Functions and types of tf-layers whose argument is a kernel."""
 _UNITS = {"": 1, "k": 1024, "m": 1024**2}
 _BLAMED = 3
-"""The number of layers that a message about a budget names."""
+"""The number of layers and parts of the code that a message about a budget names."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,17 @@ class LayerSize:
     kind: str
     weights: int
     outputs: int
+
+
+@dataclass(frozen=True)
+class CodeSize:
+    """The bytes of the functions of a module of tf-layers, or of another part of the program.
+
+    A function counts where the compiler left it: what is inlined counts to its caller.
+    """
+
+    part: str
+    code: int
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,8 @@ class Size:
     other: int
     stack: int | None
     layers: tuple[LayerSize, ...]
+    parts: tuple[CodeSize, ...] = ()
+    """Of the code, from the largest to the smallest."""
 
     @property
     def flash(self) -> int:
@@ -81,7 +97,7 @@ class Size:
         return {**asdict(self), "flash": self.flash, "ram": self.ram}
 
     def text(self) -> str:
-        """Two tables: flash and RAM in all, and the weights and outputs of the layers."""
+        """Tables: flash and RAM in all, the code of the parts, and the weights and outputs of the layers."""
         total = [
             ("bytes", "flash", "RAM"),
             ("code", self.code, ""),
@@ -93,7 +109,9 @@ class Size:
             ("total", self.flash, self.ram),
         ]
         layers = [(f"{layer.name} ({layer.kind})", layer.weights, layer.outputs) for layer in self.layers]
-        return f"{_table(total)}\n\n{_table([('layer', 'weights', 'outputs'), *layers])}"
+        parts = [(part.part, part.code) for part in self.parts]
+        code, outputs = _table([("functions", "code"), *parts]), _table([("layer", "weights", "outputs"), *layers])
+        return f"{_table(total)}\n\n{code}\n\n{outputs}"
 
 
 def _table(rows: Sequence[tuple[object, ...]]) -> str:
@@ -140,7 +158,8 @@ def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
             )
         program = targets / target / "release" / f"{interface.crate}-embedded"
         progress("running it in the emulator")
-        return _size(read_program(program.read_bytes()), target, _stack(cargo, package, target, targets), layers)
+        stack = _stack(cargo, package, target, targets)
+        return _size(read_program(program.read_bytes()), interface.module, target, stack, layers)
 
 
 def _stack(cargo: str, package: Path, target: str, targets: Path) -> int | None:
@@ -164,14 +183,42 @@ def _run(
         return subprocess.CompletedProcess(command, 1, "", "")
 
 
-def _size(program: Program, target: str, stack: int | None, layers: tuple[LayerSize, ...]) -> Size:
+def _size(program: Program, crate: str, target: str, stack: int | None, layers: tuple[LayerSize, ...]) -> Size:
+    """The size of a program whose model is in the crate of this name."""
     loaded = [section for section in program.sections if section.is_loaded]
     flash = {section.name: section.size for section in loaded if section.has_contents}
     static = sum(section.size for section in loaded if section.is_writable and section.name not in _REGIONS)
     weights = sum(symbol.size for symbol in program.symbols if _WEIGHTS in symbol.name)
     memory = sum(symbol.size for symbol in program.symbols if _MEMORY in symbol.name)
-    code = flash.get(".text", 0) + flash.get(".vector_table", 0)
-    return Size(target, code, sum(flash.values()) - code - weights, weights, memory, static - memory, stack, layers)
+    functions = sum(section.size for section in loaded if section.is_executable and section.has_contents)
+    code = functions + flash.get(".vector_table", 0)
+    constants, parts = sum(flash.values()) - code - weights, _parts(program, crate)
+    return Size(target, code, constants, weights, memory, static - memory, stack, layers, parts)
+
+
+def _parts(program: Program, crate: str) -> tuple[CodeSize, ...]:
+    """The code of each part. Symbols of one address are one function."""
+    functions = {symbol.address: symbol for symbol in program.symbols if symbol.is_function}
+    sizes: dict[str, int] = {}
+    for symbol in functions.values():
+        part = part_of(symbol.name, crate)
+        sizes[part] = sizes.get(part, 0) + symbol.size
+    found = [CodeSize(part, size) for part, size in sizes.items() if size]
+    return tuple(sorted(found, key=lambda part: (-part.code, part.part)))
+
+
+def part_of(symbol: str, crate: str) -> str:
+    """The part of the program that a function belongs to: a module of tf-layers, the model, or what is around it.
+
+    A kernel is compiled as an argument of the function that selects the instruction set; its own module counts.
+    """
+    first, *path = names_in(symbol) or [""]
+    if first.endswith("tf_layers"):
+        for wrapper in _WRAPPERS:
+            if wrapper in path:
+                path = path[path.index(wrapper) + 1 :]
+        return "::".join(path[: 2 if path[:1] in (["nn"], ["ops"]) else 1])
+    return {crate: "the model", f"{crate}_embedded": "the program around the model"}.get(first, "runtime and core")
 
 
 def _layers(folder: Path) -> tuple[LayerSize, ...]:
@@ -179,8 +226,8 @@ def _layers(folder: Path) -> tuple[LayerSize, ...]:
     path = find_document(folder, ARCHITECTURE)
     try:
         layers = json.loads(path.read_text("utf-8"))["layers"]
-        with np.load(path.with_name(WEIGHTS)) as arrays:
-            bytes_of = {key: arrays[key].nbytes for key in arrays.files}
+        arrays = read_npz(path.with_name(WEIGHTS), "it has the weights of the model")
+        bytes_of = {key: array.nbytes for key, array in arrays.items()}
         return tuple(
             LayerSize(
                 layer["name"],
@@ -212,19 +259,22 @@ def parse_budget(text: str) -> dict[str, int]:
 
 
 def check_budget(size: Size, budget: Mapping[str, int]) -> None:
-    """Raises ConversionError, with the layers that need most, if the program exceeds the budget."""
+    """Raises ConversionError, with the layers and the code that need most, if the program exceeds the budget."""
     needs = {"flash": size.flash, "ram": size.ram}
     reasons = []
     for kind, most in budget.items():
         if needs[kind] <= most:
             continue
-        part = "weights" if kind == "flash" else "outputs"
-        largest = sorted(size.layers, key=lambda layer: getattr(layer, part), reverse=True)[:_BLAMED]
-        needed = [(layer.name, getattr(layer, part)) for layer in largest]
-        blamed = [f"{name} ({count:,} bytes of {part})" for name, count in needed if count]
+        if kind == "flash":
+            needed = [(layer.weights, f"the weights of {layer.name}") for layer in size.layers]
+            needed += [(part.code, f"the code of {part.part}") for part in size.parts]
+        else:
+            needed = [(layer.outputs, f"the outputs of {layer.name}") for layer in size.layers]
+        largest = sorted(needed, key=lambda item: item[0], reverse=True)[:_BLAMED]
+        blamed = [f"{what} ({count:,} bytes)" for count, what in largest if count]
         reasons.append(
             f"the program for {size.target} needs {needs[kind]:,} bytes of {kind}, which is more than its budget of "
-            f"{most:,}; the largest layers are {', '.join(blamed)}: make them smaller, or raise the budget."
+            f"{most:,}; most is needed by {', '.join(blamed)}: make them smaller, or raise the budget."
         )
     if reasons:
         raise ConversionError(reasons)

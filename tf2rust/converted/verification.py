@@ -13,6 +13,7 @@ from tf2rust.converted.cargo import TEST, build_failure, find_crate, runner
 from tf2rust.errors import ConversionError, one_line
 from tf2rust.publish.marker import is_unchanged, read_marker
 from tf2rust.stages import Progress, brief, silent, stage
+from tf2rust.text_file import read_text
 
 REPORT_VERSION = 1
 
@@ -64,7 +65,7 @@ def verify(folder: Path, progress: Progress = silent) -> list[Measured]:
         done = runner(crate).cargo("test", "--test", TEST, "--", "--nocapture", "--test-threads", "1")
         if done.returncode:
             raise ConversionError(_failure(done.stdout + done.stderr, crate))
-        samples = _SAMPLES.search((crate / "tests" / f"{TEST}.rs").read_text(encoding="utf-8"))
+        samples = _SAMPLES.search(read_text(crate / "tests" / f"{TEST}.rs", "it is the test of the crate"))
         count, unit = (1, "sample") if samples is None else (int(samples["count"]), _unit(samples))
         return [replace(measured, samples=count, unit=unit) for measured in _merged(_FIGURE.finditer(done.stdout))]
 

@@ -36,7 +36,7 @@ COMPLETION = "_TF2RUST_COMPLETE"
 """The environment variable by which a shell asks for completions."""
 
 _SMALLER = ", or give fewer samples or smaller dimensions with --path_to_fv and --dim"
-_BUILDING = ("verify", "run", "profile")
+_BUILDING = ("verify", "run", "profile", "bundle")
 """The commands that convert nothing."""
 _INTERVAL = 0.1  # seconds between two memory samples
 _GRACE = 2.0  # seconds that a child gets to finish a folder swap before it is killed

@@ -19,12 +19,14 @@ from tf2rust.quantization.outputs import class_axis
 from tf2rust.quantization.placement import place
 from tf2rust.quantization.products import find_products, write_products
 from tf2rust.quantization.result import LayerNoise, Quantized
-from tf2rust.quantization.samples import Evidence, joined
+from tf2rust.quantization.samples import Evidence
 from tf2rust.quantization.sensitivity import within
 from tf2rust.quantization.settings import Settings
 from tf2rust.source import Source
 from tf2rust.stages import Progress, stage
 
+_LEAST_GAIN = 0.01
+"""The share of the error that a correction must remove."""
 _ASKED, _OVERFLOWS, _HURTS = "--keep_float names it", "its sums exceed 32 bits", "--max_loss needs it"
 
 
@@ -56,9 +58,9 @@ def quantize(
     with stage("calibrating", progress):
         values = place(graph, products, why_float).values
         found = histograms(graph, values, evidence.calibration)
-        outputs = joined(source.run, evidence.evaluation)
+        outputs = [source.run(batch) for batch in evidence.evaluation]
     with stage("quantizing", progress):
-        axes = {name: axis for name in outputs if (axis := class_axis(graph, name)) is not None}
+        axes = {name: axis for name in outputs[0] if (axis := class_axis(graph, name)) is not None}
         judge = Judge(evidence.evaluation, outputs, axes, evidence.labels)
         best, notes = _best(Candidate(graph, products, found, settings.method, why_float.keys(), judge), evidence)
     if settings.max_loss is not None:
@@ -78,10 +80,10 @@ def _best(first: Candidate, evidence: Evidence) -> tuple[Candidate, list[str]]:
     best, notes = first, []
     for correct, what in ((equalized, "cross-layer equalization"), (corrected, "bias correction")):
         other = correct(best, evidence.calibration)
-        if other is not None and other.error < best.error:
+        if other is not None and other.error < best.error * (1 - _LEAST_GAIN):
             notes.append(
-                f"{what} reduces the error of the quantized model from {best.error:.2%} to {other.error:.2%} of its "
-                "outputs, and was applied."
+                f"{what} reduces the relative error of the quantized model from {best.error:.1e} to {other.error:.1e}, "
+                "and was applied."
             )
             best = other
     return best, notes

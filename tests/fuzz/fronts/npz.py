@@ -41,7 +41,7 @@ _SHAPES = ("()", "(3,)", "(3", "(-1,)", "(0,)", "(9999999999,)", "(3.5,)", "3", 
 
 
 class Npz(Front):
-    """Reading of the arrays and all that is checked of them."""
+    """Reads and checks the arrays."""
 
     name, suffix = "npz", ".npz"
     share = 5000
@@ -106,7 +106,7 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def _changed(rng: Random, content: bytes) -> bytes:
-    """A member whose header says something else, or whose elements are others."""
+    """A member with another header or other elements."""
     start, end = content.find(b"{"), content.find(b"\n")
     if not 0 <= start < end or rng.random() < 0.15:
         return mutate_bytes(rng, content)

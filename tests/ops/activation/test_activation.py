@@ -15,7 +15,7 @@ layers = keras.layers
 
 
 def _far(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers around zero, on the kinks of all functions, and as far out as they come."""
+    """Numbers around zero, at the kinks of all functions, and the largest and smallest."""
     values = np.concatenate([rng.normal(0, 3, 200), [-1e4, 1e4, -88.0, 88.0, -20.0, 20.0, 0.0, -0.0]])
     kinks = [-3.0, 3.0, 6.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, -2.5, 2.5]
     return np.resize(np.concatenate([[-1e4, 1e4, 0.0, -0.0], kinks, values]), shape)

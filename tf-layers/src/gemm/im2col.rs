@@ -62,6 +62,9 @@ impl Run {
     const NONE: Self = Self { row: 0, left: 0, count: 0, k: 0..0, segments: 0 };
 }
 
+/// The largest length of a line of a window that is copied as a whole.
+const SHORT: usize = 32;
+
 /// An image, and the top and left of a window in it.
 type Window<'a, A> = (&'a [A], isize, isize);
 
@@ -225,6 +228,27 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         Some(part(part(image, pixel * self.channels + self.first_channel..), ..self.depth))
     }
 
+    /// Copies a window of `len` elements with short lines, as those of the first layer are, to the front of `rows`. Returns
+    /// false if it is not inside the image.
+    fn copy_short_lines(&self, (image, top, left): Window<'a, T::A>, len: usize, rows: &mut [T::A]) -> bool {
+        let [vertical, horizontal] = self.axes;
+        let line_len = horizontal.size * self.depth;
+        let inside = vertical.inside(top) && horizontal.inside(left);
+        if !inside || !self.contiguous_lines || line_len > SHORT || len != line_len * vertical.size {
+            return false;
+        }
+        let mut pixel = top as usize * horizontal.input + left as usize;
+        for line in 0..vertical.size {
+            let from = image.get(pixel * self.channels..).and_then(|from| from.first_chunk::<SHORT>());
+            let to = rows.get_mut(line * line_len..).and_then(|to| to.first_chunk_mut::<SHORT>());
+            // Copies of a constant length are fast. What they copy too much is overwritten by the next line or window.
+            let (Some(from), Some(to)) = (from, to) else { return false };
+            *to = *from;
+            pixel += vertical.dilation * horizontal.input;
+        }
+        true
+    }
+
     /// Copies the elements `k` of a window to `row`.
     fn copy(&self, window: Window<'a, T::A>, k: Range<usize>, row: &mut [T::A]) {
         let [vertical, horizontal] = self.axes;
@@ -289,8 +313,11 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let taps = vertical.size * horizontal.size;
         if kind == Kind::Copied {
             let len = k.len();
-            for (&window, row) in windows.iter().zip(copies.chunks_exact_mut(len.max(1))) {
-                self.copy(window, k.clone(), row);
+            for (i, &window) in windows.iter().enumerate() {
+                let rows = part_mut(copies, i * len..);
+                if !self.copy_short_lines(window, len, rows) {
+                    self.copy(window, k.clone(), part_mut(rows, ..len));
+                }
             }
             one.set_strided(k.start, copies, len, len, count);
             return from_ref(one);

@@ -114,14 +114,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         }
         let column = strips * nr::<S, T, E>();
         match panels - strips * (nr::<S, T, E>() / PANEL) {
-            // Bytes have fewer kinds of tiles. They are as fast, because few inputs are loaded for each multiply-add.
-            rest if const { T::BYTES && nr::<S, T, E>() > PANEL } => {
-                for panel in 0..rest {
-                    self.columns::<S, 1>(s, a, c, column + panel * PANEL);
-                }
-            }
-            3 if const { !T::BYTES && nr::<S, T, E>() > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
-            2 if const { !T::BYTES && nr::<S, T, E>() > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
+            3 if const { nr::<S, T, E>() > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
+            2 if const { nr::<S, T, E>() > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
             1 if const { nr::<S, T, E>() > PANEL } => self.columns::<S, 1>(s, a, c, column),
             _ => {}
         }

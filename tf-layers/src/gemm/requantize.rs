@@ -76,14 +76,22 @@ impl Epilogue<i32> for Requantize<'_> {
         sums: Accumulators<S, i32, MR, P>,
         c: &mut [u8],
     ) {
-        // One loop for all panels, not unrolled: the code of a tile would otherwise be several times as long. The loop reads
+        // A loop over the rows, not unrolled: the code of a tile would otherwise be several times as long. The loop reads
         // the sums in memory; hidden from the compiler, they stay in registers until here.
-        let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        let sums = black_box(sums);
+        let multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
         for (i, sums) in sums.iter().enumerate() {
-            let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
-            for (&sums, (c, multipliers)) in sums.iter().zip(panels) {
-                self.store_panel(s, sums, f32::load(s, multipliers), c);
+            let (whole, rest) = tile.row_of(i, c).as_chunks_mut::<PANEL>();
+            if let Some(whole) = whole.first_chunk_mut::<P>() {
+                for j in 0..P {
+                    self.store_panel(s, sums[j], multipliers[j], &mut whole[j]);
+                }
+                continue;
             }
+            for (c, (&sums, &multipliers)) in whole.iter_mut().zip(sums.iter().zip(&multipliers)) {
+                self.store_panel(s, sums, multipliers, c);
+            }
+            self.store_panel(s, sums[P - 1], multipliers[P - 1], rest);
         }
     }
 }

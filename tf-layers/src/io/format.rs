@@ -15,6 +15,9 @@
 //! ⌈n/16⌉ panels of k rows of 16 columns, and the last panel is padded with zeros. Matrices of i8 have the elements of four
 //! rows side by side for each column, and their last four rows are padded with zeros. A kernel transformed by Winograd's
 //! algorithm (packing 2) is stored as its six or eight matrices.
+//!
+//! Offsets count from the magic of their own table. A blob of several models begins with a table for each of them, and
+//! the arrays follow. What begins at one of the tables is a blob of that model.
 
 pub(super) const MAGIC: &[u8; 8] = b"TFLWEIGH";
 pub(super) const VERSION: u32 = 2;

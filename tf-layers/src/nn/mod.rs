@@ -30,6 +30,9 @@
 //! The structs are therefore not `#[non_exhaustive]`, which would forbid this syntax. Code that tf2rust generates writes
 //! every field; a generated crate contains the version of this crate that it was written for.
 
+use crate::error::{Result, require};
+use crate::tensor::ViewMut;
+
 mod activation;
 mod additive_attention;
 mod attention;
@@ -64,5 +67,18 @@ pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };
 pub use scale_shift::ScaleShift;
+
+/// Borrows the elements of an optional output `what`, if it is requested. Fails if its dims differ from `dims`, as
+/// `must` says.
+fn requested<'y, const R: usize>(
+    output: Option<&'y mut ViewMut<'_, f32, R>>,
+    dims: [usize; R],
+    what: &'static str,
+    must: &'static str,
+) -> Result<Option<&'y mut [f32]>> {
+    let Some(output) = output else { return Ok(None) };
+    require(output.dims() == dims, what, must)?;
+    Ok(Some(output.as_mut_slice()?))
+}
 
 pub use crate::window::{ceil_padding, same_lower_padding, same_padding};

@@ -42,8 +42,8 @@ pub fn concat<'y, T: Copy, const R: usize>(
         let last = first + width;
         require(last <= inner, "y", "be long enough for all parts")?;
         if !x.is_empty() {
-            for (x, y) in x.chunks_exact(width.max(1)).zip(data.chunks_exact_mut(inner.max(1))) {
-                copy(part_mut(y, first..last), x);
+            for (row, x) in x.chunks_exact(width.max(1)).enumerate() {
+                copy(part_mut(data, row * inner + first..row * inner + last), x);
             }
         }
         first = last;

@@ -1,7 +1,7 @@
 //! `CumSum` and `CumProd`: cumulative sums and products along an axis.
 
 use crate::Context;
-use crate::checked::element;
+use crate::checked::{element, part_mut};
 use crate::error::Result;
 use crate::tensor::{Number, View, ViewMut, around, check_dims};
 
@@ -120,7 +120,8 @@ impl Cumulative {
             return;
         }
         let size = (axis * inner).max(1);
-        for (x, y) in x.chunks_exact(size).zip(y.chunks_exact_mut(size)) {
+        for (i, x) in x.chunks_exact(size).enumerate() {
+            let y = part_mut(y, i * size..i * size + size);
             for column in 0..inner {
                 let mut total = first;
                 for i in 0..axis {

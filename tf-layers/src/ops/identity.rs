@@ -34,8 +34,8 @@ pub fn copy<'y, T: Copy, const R: usize>(
     if stride == columns {
         checked::copy(y.as_mut_slice()?, x);
     } else if columns > 0 {
-        for (x, y) in x.chunks_exact(columns).zip(y.memory().chunks_mut(stride.max(1))) {
-            checked::copy(part_mut(y, ..columns), x);
+        for (row, x) in x.chunks_exact(columns).enumerate() {
+            checked::copy(part_mut(y.memory(), row * stride..row * stride + columns), x);
         }
     }
     Ok(y.into_view())

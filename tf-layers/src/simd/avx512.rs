@@ -175,6 +175,12 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
         }
     }
     #[inline(always)]
+    fn store_quads_partial(self, bytes: __m512i, y: &mut [u8]) {
+        let mask = (1u64 << y.len().min(63)) - 1;
+        // SAFETY: `self` proves the feature; the mask excludes bytes beyond the slice.
+        unsafe { _mm512_mask_storeu_epi8(y.as_mut_ptr().cast(), mask, bytes) }
+    }
+    #[inline(always)]
     unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m512i; 1] {
         // SAFETY: sixteen bytes are readable by the caller's contract.
         unsafe { [_mm512_cvtepu8_epi32(_mm_loadu_si128(x.cast()))] }

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 use core::ptr::null;
 
 use super::{PANEL, Simd, within};
+use crate::checked::holds;
 
 /// The largest number of taps of a window of bytes: a multiple of 4.
 pub(crate) const MAX_TAPS: usize = 52;
@@ -49,8 +50,20 @@ impl Stencil {
         let vector = self.vector.min(S::LANES);
         let width = (V - 1) * vector + S::LANES;
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
-        assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
-        assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
+        let is_inside = last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len());
+        if !holds(is_inside && self.end(2, width).is_some_and(|end| end <= w.len())) {
+            return sums;
+        }
+        // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
+        if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
+            match self.taps[0] {
+                // SAFETY: the vectors of the last pixel and tap end within x and w.
+                3 => return unsafe { self.sliding::<S, M, V, 3>(s, x, w, sums) },
+                // SAFETY: as above.
+                5 => return unsafe { self.sliding::<S, M, V, 5>(s, x, w, sums) },
+                _ => {}
+            }
+        }
         let (image, kernel) = (x, w);
         let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
         for _ in 0..self.lines[0] {
@@ -73,6 +86,50 @@ impl Stencil {
                 }
                 x = x.wrapping_add(self.taps[1]);
                 w = w.wrapping_add(self.taps[2]);
+            }
+            x_line = x_line.wrapping_add(self.lines[1]);
+            w_line = w_line.wrapping_add(self.lines[2]);
+        }
+        sums
+    }
+
+    /// As [`accumulate`](Self::accumulate) for lines of `K` taps that are as far apart as the pixels. It loads every vector
+    /// of the image once for all pixels, and adds in the same order.
+    ///
+    /// # Safety
+    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
+    #[inline(always)]
+    unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize>(
+        &self,
+        s: S,
+        x: &[f32],
+        w: &[f32],
+        mut sums: [[S::F32; V]; M],
+    ) -> [[S::F32; V]; M] {
+        let vector = self.vector.min(S::LANES);
+        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
+        for _ in 0..self.lines[0] {
+            let mut weights = [[s.splat(0.0); V]; K];
+            for tap in 0..K {
+                for v in 0..V {
+                    let w_tap = w_line.wrapping_add(tap * self.taps[2] + v * vector);
+                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, S::LANES));
+                    // SAFETY: no tap is after the last one.
+                    weights[tap][v] = unsafe { s.load_ptr(w_tap) };
+                }
+            }
+            for column in 0..M + K - 1 {
+                for v in 0..V {
+                    let x_column = x_line.wrapping_add(column * self.pixel + v * vector);
+                    debug_assert!(within(x.as_ptr(), x.len(), x_column, S::LANES));
+                    // SAFETY: the last column is the last tap of the last pixel.
+                    let x = unsafe { s.load_ptr(x_column) };
+                    for m in 0..M {
+                        if column >= m && column - m < K {
+                            sums[m][v] = s.fma(x, weights[column - m][v], sums[m][v]);
+                        }
+                    }
+                }
             }
             x_line = x_line.wrapping_add(self.lines[1]);
             w_line = w_line.wrapping_add(self.lines[2]);
@@ -167,8 +224,12 @@ impl Window<'_> {
     ) -> S::IntPanel {
         let flip = s.isplat(flip.into());
         for (tap, w) in w.iter().enumerate().take(taps) {
-            // SAFETY: a window has readable bytes at each of `MAX_TAPS` taps.
-            let x = unsafe { s.load_bytes_ptr(self.tap(tap)) };
+            let row = match self.offsets {
+                Some(offsets) => self.first.wrapping_add(offsets[tap]),
+                None => self.rows[tap],
+            };
+            // SAFETY: a window has readable bytes at each tap.
+            let x = unsafe { s.load_bytes_ptr(row) };
             for i in 0..PANEL / S::LANES {
                 sums[i] = s.iadd(sums[i], s.imul(s.xor(x[i], flip), w[i]));
             }
@@ -187,30 +248,44 @@ impl Window<'_> {
         mut sums: [S::I32; 4],
     ) -> [S::I32; 4] {
         let flip = s.isplat(i32::from_ne_bytes([flip; 4]));
-        for (quad, w) in w.iter().enumerate().take(taps.div_ceil(4)) {
-            let mut rows = [flip; 4];
-            for i in 0..4 {
-                // SAFETY: a window has readable bytes at each of `MAX_TAPS` taps.
-                rows[i] = s.xor(unsafe { s.load_quads_ptr(self.tap(4 * quad + i)) }, flip);
+        let w = &w[..taps.div_ceil(4).min(MAX_TAPS / 4)];
+        if let Some(offsets) = self.offsets {
+            for (offsets, w) in offsets.as_chunks::<4>().0.iter().zip(w) {
+                // SAFETY: a window has readable bytes at each tap.
+                sums = unsafe {
+                    sum_quad(s, offsets.map(|offset| self.first.wrapping_add(offset)), w, flip, sums)
+                };
             }
-            let x = s.interleave(rows);
-            for i in 0..4 {
-                sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
+        } else {
+            for (&rows, w) in self.rows.as_chunks::<4>().0.iter().zip(w) {
+                // SAFETY: a window has readable bytes at each tap.
+                sums = unsafe { sum_quad(s, rows, w, flip, sums) };
             }
         }
         sums
     }
+}
 
-    /// # Safety
-    /// `tap` must be less than `MAX_TAPS`.
-    #[inline(always)]
-    unsafe fn tap(&self, tap: usize) -> *const u8 {
-        debug_assert!(tap < MAX_TAPS);
-        match self.offsets {
-            // SAFETY: by the caller's contract; the tap is within the image.
-            Some(offsets) => unsafe { self.first.add(*offsets.get_unchecked(tap)) },
-            // SAFETY: by the caller's contract.
-            None => unsafe { *self.rows.get_unchecked(tap) },
-        }
+/// Adds w·x of four taps to the sums of four vectors of channels.
+///
+/// # Safety
+/// 4 · `LANES` bytes must be readable at each of `rows`.
+#[inline(always)]
+unsafe fn sum_quad<S: Simd>(
+    s: S,
+    rows: [*const u8; 4],
+    w: &[S::I32; 4],
+    flip: S::I32,
+    mut sums: [S::I32; 4],
+) -> [S::I32; 4] {
+    let mut bytes = [flip; 4];
+    for i in 0..4 {
+        // SAFETY: by the caller's contract.
+        bytes[i] = s.xor(unsafe { s.load_quads_ptr(rows[i]) }, flip);
     }
+    let x = s.interleave(bytes);
+    for i in 0..4 {
+        sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
+    }
+    sums
 }

@@ -7,7 +7,7 @@ use core::slice::from_raw_parts;
 
 use super::mul_add::MAX_STEP;
 use super::{Accumulator, Accumulators, MulAdd, PANEL, Portable, Simd};
-use crate::checked::{holds, part};
+use crate::checked::{element, holds, part};
 
 /// The largest `MR` of any instruction set.
 pub(crate) const MAX_MR: usize = 6;
@@ -62,7 +62,7 @@ impl<'a, A> Segment<'a, A> {
     /// Moves strided rows forward by `distance` elements.
     #[inline(always)]
     pub fn advance(&mut self, distance: usize) {
-        let last = self.rows[self.count.saturating_sub(1)];
+        let Some(last) = element(&self.rows, self.count.saturating_sub(1)) else { return };
         // The rows are in order, so the last one ends last.
         let room = self.end.addr().saturating_sub(last.addr()) / size_of::<A>();
         if !holds(distance.checked_add(self.len).is_some_and(|end| end <= room)) {

@@ -62,6 +62,7 @@ pub(crate) const MAX_NR: usize = 4 * PANEL;
 pub(crate) trait Kernel {
     type Output;
     /// Whether it uses `Simd::dot`. Other kernels are not compiled again for instruction sets that only add dot products.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     const BYTES: bool = false;
     /// Runs the computation. Implementations must be `#[inline(always)]`.
     fn run<S: Simd>(self, s: S) -> Self::Output;
@@ -321,8 +322,14 @@ pub(crate) trait Simd: Copy {
             // SAFETY: the length was checked.
             return unsafe { self.store_ptr(bytes, y.as_mut_ptr().cast()) };
         }
+        self.store_quads_partial(self.bits(bytes), y);
+    }
+
+    /// Stores the first `y.len()` of 4 · `LANES` bytes, if they are fewer.
+    #[inline(always)]
+    fn store_quads_partial(self, bytes: Self::I32, y: &mut [u8]) {
         let mut part = [0.0; PANEL];
-        self.store(bytes, &mut part);
+        self.store(self.float(bytes), &mut part);
         let part = part.iter().flat_map(|lane: &f32| lane.to_ne_bytes());
         for (y, byte) in y.iter_mut().zip(part) {
             *y = byte;

@@ -47,6 +47,7 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// The usual setup.
     const SETUP: Self::Setup;
     /// Whether it multiplies bytes, for which some instruction sets have dot products.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     const BYTES: bool;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];

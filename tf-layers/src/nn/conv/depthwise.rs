@@ -112,7 +112,8 @@ impl<'w> DepthwiseConv2d<'w> {
         let (rectifier, rest) = self.activation.split();
         let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(STREAMED);
         let line_len = axes[1].output * outputs;
-        let (lines, offset) = (y.len() / line_len, |line| line * line_len);
+        let lines = y.len().checked_div(line_len).unwrap_or_default();
+        let offset = |line| line * line_len;
         run_tasks(lines, threads(work), offset, y, &mut [], |lines, y, _| {
             isa.run(DepthwiseKernel { layer: self, axes, outputs, rectifier, first: lines.start, x, y });
         });

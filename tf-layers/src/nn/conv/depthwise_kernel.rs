@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use crate::checked::{copy, part, part_mut};
 use crate::gemm::Rectifier;
 use crate::nn::DepthwiseConv2d;
 use crate::simd::{Kernel, PANEL, Simd, Stencil};
@@ -33,11 +34,12 @@ impl Kernel for DepthwiseKernel<'_> {
         let Self { layer, axes: [vertical, horizontal], outputs, rectifier, first, x, y } = self;
         let image = vertical.input * horizontal.input * layer.channels;
         let narrow = Narrow::new::<S>(layer, horizontal.stride, rectifier);
-        for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
+        for (i, y) in y.chunks_exact_mut((horizontal.output * outputs).max(1)).enumerate() {
             let i = first + i;
-            let (sample, line) = (i / vertical.output, i % vertical.output);
+            let height = vertical.output.max(1);
+            let (sample, line) = (i / height, i % height);
             let top = vertical.origin(line);
-            let (x, taps) = (&x[sample * image..][..image], vertical.taps(top));
+            let (x, taps) = (part(x, sample * image..sample * image + image), vertical.taps(top));
             let line = Line { layer, horizontal, vertical, outputs, rectifier, x, top, taps };
             match &narrow {
                 Some(narrow) => line.run_narrow(s, narrow, y),
@@ -74,7 +76,7 @@ impl Narrow {
         let pixels = if stride == 1 { S::LANES / channels } else { 1 };
         let repeat = |from: &[f32], to: &mut [f32]| {
             for to in to.chunks_exact_mut(channels).take(pixels) {
-                to.copy_from_slice(from);
+                copy(to, from);
             }
         };
         let mut narrow =
@@ -116,7 +118,7 @@ impl Line<'_> {
             let several = column + PIXELS <= horizontal.output
                 && horizontal.inside(left)
                 && horizontal.inside(horizontal.origin(column + PIXELS - 1));
-            let y = &mut y[column * self.outputs..];
+            let y = part_mut(y, column * self.outputs..);
             if several {
                 self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
                 column += PIXELS;
@@ -151,7 +153,7 @@ impl Line<'_> {
             (_, None) => {
                 for m in 0..M {
                     let origin = left + (m * self.horizontal.stride) as isize;
-                    self.rest(s, origin, taps.clone(), channel, &mut y[m * self.outputs..]);
+                    self.rest(s, origin, taps.clone(), channel, part_mut(y, m * self.outputs..));
                 }
             }
         }
@@ -180,7 +182,7 @@ impl Line<'_> {
         let mut sums = [[s.splat(0.0); V]; M];
         if let Some(bias) = self.layer.bias {
             for v in 0..V {
-                let bias = s.load(&bias[channel + v * vector..]);
+                let bias = s.load(part(bias, channel + v * vector..));
                 for m in 0..M {
                     sums[m][v] = bias;
                 }
@@ -189,13 +191,14 @@ impl Line<'_> {
         let stencil = self.stencil(taps.len(), vector, self.outputs);
         if !self.taps.is_empty() && !taps.is_empty() {
             let (w, x) = self.tap(left, self.taps.start, taps.start);
-            sums = stencil.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
+            let (x, w) = (part(self.x, x + channel..), part(self.layer.kernel, w + channel..));
+            sums = stencil.accumulate(s, x, w, sums);
         }
         for m in 0..M {
             for v in 0..V {
                 let column = channel + v * vector;
                 let sum = self.rectifier.apply(s, sums[m][v], column, S::LANES);
-                s.store(sum, &mut y[m * self.outputs + column..]);
+                s.store(sum, part_mut(y, m * self.outputs + column..));
             }
         }
     }
@@ -224,7 +227,7 @@ impl Line<'_> {
         let mut column = 0;
         while column < horizontal.output {
             let left = horizontal.origin(column);
-            let y = &mut y[column * self.outputs..];
+            let y = part_mut(y, column * self.outputs..);
             if horizontal.inside(left) && self.narrow_pixels::<S, PIXELS>(s, narrow, column, left, y) {
                 column += PIXELS * narrow.pixels;
             } else if horizontal.inside(left) && self.narrow_pixels::<S, 1>(s, narrow, column, left, y) {
@@ -257,12 +260,12 @@ impl Line<'_> {
         stencil.pixel *= narrow.pixels;
         if !self.taps.is_empty() {
             let (_, x) = self.tap(left, self.taps.start, 0);
-            let x = &self.x[x..];
+            let x = part(self.x, x..);
             if stencil.end(1, (M - 1) * stencil.pixel + S::LANES).is_none_or(|end| end > x.len()) {
                 return false;
             }
             let first = self.taps.start * horizontal.size * PANEL;
-            sums = stencil.accumulate(s, x, &narrow.kernel[first..], sums);
+            sums = stencil.accumulate(s, x, part(&narrow.kernel, first..), sums);
         }
         let rectifier = match self.rectifier {
             Rectifier::Parametric(_) => Rectifier::Parametric(&narrow.slopes),
@@ -270,7 +273,7 @@ impl Line<'_> {
         };
         let width = narrow.pixels * self.outputs;
         for (m, [sum]) in sums.into_iter().enumerate() {
-            s.store_partial(rectifier.apply(s, sum, 0, S::LANES), &mut y[m * width..][..width]);
+            s.store_partial(rectifier.apply(s, sum, 0, S::LANES), part_mut(y, m * width..m * width + width));
         }
         true
     }
@@ -280,40 +283,42 @@ impl Line<'_> {
     fn rest<S: Simd>(&self, s: S, left: isize, taps: Range<usize>, channel: usize, y: &mut [f32]) {
         let width = self.outputs - channel;
         let mut sum = match self.layer.bias {
-            Some(bias) => s.load_partial(&bias[channel..], 0.0),
+            Some(bias) => s.load_partial(part(bias, channel..), 0.0),
             None => s.splat(0.0),
         };
         for tap_y in self.taps.clone() {
             for tap_x in taps.clone() {
                 let (w, x) = self.tap(left, tap_y, tap_x);
-                let w = s.load_partial(&self.layer.kernel[w + channel..][..width], 0.0);
-                let x = s.load_partial(&self.x[x + channel..][..width], 0.0);
+                let (w, x) = (w + channel, x + channel);
+                let w = s.load_partial(part(self.layer.kernel, w..w + width), 0.0);
+                let x = s.load_partial(part(self.x, x..x + width), 0.0);
                 sum = s.fma(x, w, sum);
             }
         }
         let sum = self.rectifier.apply(s, sum, channel, width);
-        s.store_partial(sum, &mut y[channel..][..width]);
+        s.store_partial(sum, part_mut(y, channel..channel + width));
     }
 
     /// Computes a line if channels have several outputs.
     #[inline(always)]
     fn run_multiplied<S: Simd>(&self, s: S, y: &mut [f32]) {
         let (channels, multiplier) = (self.layer.channels, self.layer.multiplier);
-        for (column, y) in y.chunks_exact_mut(self.outputs).enumerate() {
+        for (column, y) in y.chunks_exact_mut(self.outputs.max(1)).enumerate() {
             let left = self.horizontal.origin(column);
             match self.layer.bias {
-                Some(bias) => y.copy_from_slice(bias),
+                Some(bias) => copy(y, bias),
                 None => y.fill(0.0),
             }
             for tap_y in self.taps.clone() {
                 let line = (self.top + (tap_y * self.vertical.dilation) as isize) as usize;
                 for tap_x in self.horizontal.taps(left) {
                     let column = (left + (tap_x * self.horizontal.dilation) as isize) as usize;
-                    let x = &self.x[(line * self.horizontal.input + column) * channels..][..channels];
+                    let pixel = (line * self.horizontal.input + column) * channels;
+                    let x = part(self.x, pixel..pixel + channels);
                     let tap = tap_y * self.horizontal.size + tap_x;
-                    let w = &self.layer.kernel[tap * self.outputs..][..self.outputs];
-                    let outputs = y.chunks_exact_mut(multiplier).zip(w.chunks_exact(multiplier));
-                    for ((y, w), x) in outputs.zip(x) {
+                    let w = part(self.layer.kernel, tap * self.outputs..(tap + 1) * self.outputs);
+                    for (i, (y, x)) in y.chunks_exact_mut(multiplier.max(1)).zip(x).enumerate() {
+                        let w = part(w, i * multiplier..(i + 1) * multiplier);
                         for (y, w) in y.iter_mut().zip(w) {
                             *y += x * w;
                         }

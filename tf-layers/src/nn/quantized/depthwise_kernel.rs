@@ -5,6 +5,9 @@ use crate::gemm::Requantize;
 use crate::simd::{Kernel, MAX_TAPS, PANEL, Rows, Simd, Taps, WIDEST, Window};
 use crate::window::Axis;
 
+/// Bytes of an image that stay in the level-2 cache.
+const CACHE: usize = 128 * 1024;
+
 /// A depthwise convolution with checked arguments.
 #[derive(Clone, Copy)]
 pub(super) struct Depthwise<'a> {
@@ -47,12 +50,18 @@ impl Kernel for DepthwiseKernel<'_> {
         let narrow = of.axes[1].stride == 1 && width.is_multiple_of(outputs);
         let pixels = if narrow { width / outputs } else { 1 };
         let taps = of.offsets();
-        let mut channel = 0;
-        while channel < outputs {
-            let count = width.min(outputs - channel);
-            let block = Block { of: &of, width, pixels, channel, count, taps: taps.as_ref() };
-            block.run(s, first, y);
-            channel += count;
+        // As many lines at a time as read a part of the image that stays in the caches for all channels.
+        let read = of.axes[1].input.saturating_mul(of.axes[0].stride).saturating_mul(outputs);
+        let lines = (CACHE / read.max(1)).max(1);
+        let line_len = of.axes[1].output * outputs;
+        for (i, y) in y.chunks_mut(lines.saturating_mul(line_len)).enumerate() {
+            let mut channel = 0;
+            while channel < outputs {
+                let count = width.min(outputs - channel);
+                let block = Block { of: &of, width, pixels, channel, count, taps: taps.as_ref() };
+                block.run(s, first + i * lines, y);
+                channel += count;
+            }
         }
     }
 }
@@ -168,27 +177,30 @@ impl Block<'_> {
     ) {
         let Depthwise { ref axes, channels, zero, .. } = *self.of;
         let [vertical, horizontal] = axes;
-        for (tap, to) in copies.iter_mut().enumerate().take(self.of.taps()) {
-            let Some(line) = vertical.position(top, tap / horizontal.size) else { continue };
-            let tap_x = tap % horizontal.size;
+        let lines = copies.chunks_exact_mut(horizontal.size).take(vertical.size).enumerate();
+        for (tap_y, copies) in lines {
+            let Some(line) = vertical.position(top, tap_y) else { continue };
             let line = part(x, line * horizontal.input * channels..);
-            if pixels == 1 {
-                let Some(column) = horizontal.position(left, tap_x) else { continue };
-                let row = part(line, column * channels + self.channel..);
-                if row.len() >= self.width {
-                    rows.set(s, tap, row);
-                    continue;
-                }
-                copy(part_mut(to, ..self.count), part(row, ..self.count));
-            } else {
-                for (pixel, to) in to.chunks_exact_mut(self.count).enumerate().take(pixels) {
-                    match horizontal.position(left + pixel as isize, tap_x) {
-                        Some(column) => copy(to, part(part(line, column * channels..), ..self.count)),
-                        None => to.fill(zero),
+            for (tap_x, to) in copies.iter_mut().enumerate() {
+                let tap = tap_y * horizontal.size + tap_x;
+                if pixels == 1 {
+                    let Some(column) = horizontal.position(left, tap_x) else { continue };
+                    let row = part(line, column * channels + self.channel..);
+                    if row.len() >= self.width {
+                        rows.set(s, tap, row);
+                        continue;
+                    }
+                    copy(part_mut(to, ..self.count), part(row, ..self.count));
+                } else {
+                    for (pixel, to) in to.chunks_exact_mut(self.count).enumerate().take(pixels) {
+                        match horizontal.position(left + pixel as isize, tap_x) {
+                            Some(column) => copy(to, part(part(line, column * channels..), ..self.count)),
+                            None => to.fill(zero),
+                        }
                     }
                 }
+                rows.set(s, tap, to);
             }
-            rows.set(s, tap, to);
         }
     }
 }

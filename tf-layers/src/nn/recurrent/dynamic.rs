@@ -2,8 +2,8 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::nn::Activation;
-use crate::nn::recurrent::{requested, result};
+use crate::nn::recurrent::result;
+use crate::nn::{Activation, requested};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, add, len};
 
@@ -125,10 +125,15 @@ impl<const D: usize> DynamicRecurrence<D> {
             peepholes: peepholes.map(|peepholes| peepholes.as_slice()).transpose()?,
         };
         let outputs = Outputs {
-            sequence: requested(&mut sequence, [steps, D, batch, units], "y")?,
+            sequence: requested(
+                sequence.as_mut(),
+                [steps, D, batch, units],
+                "y",
+                "be [steps, directions, batch, units]",
+            )?,
             last: [
-                requested(&mut h, [D, batch, units], "last state")?,
-                requested(&mut c, [D, batch, units], "last state")?,
+                requested(h.as_mut(), [D, batch, units], "last state", "be [directions, batch, units]")?,
+                requested(c.as_mut(), [D, batch, units], "last state", "be [directions, batch, units]")?,
             ],
         };
         layer.compute(cx.isa, dims, &inputs, outputs, cx.scratch)?;
