@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.crates import ROOT
-from tests.targets.figures import rendered, replace_table
+from tests.targets.figures import update_table
 
 _FILE = ROOT / "build" / "engines.json"
 _DOCUMENT = ROOT / "examples" / "engines" / "README.md"
@@ -18,8 +18,8 @@ def record(recipe: str, version: str, rust: float, onnx: float) -> None:
     rows[recipe] = [
         f"`{recipe}.py`",
         version,
-        f"{rust / 1e6:.2f} million",
-        f"{onnx / 1e6:.2f} million",
+        f"{float(f'{rust:.3g}'):,.0f}",
+        f"{float(f'{onnx:.3g}'):,.0f}",
         f"{rust / onnx:.2f}",
     ]
     _FILE.parent.mkdir(parents=True, exist_ok=True)
@@ -31,4 +31,4 @@ def _read() -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    print(replace_table(_DOCUMENT, rendered(COLUMNS, _read().values())))
+    print(update_table(_DOCUMENT, COLUMNS, _read().values(), keys=1))
