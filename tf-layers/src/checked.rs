@@ -24,7 +24,8 @@ pub(crate) fn axis_index(axis: usize) -> usize {
     if cfg!(feature = "alloc") { axis } else { axis % MAX_RANK }
 }
 
-/// `&x[index]`
+/// `&x[index]`. With an allocator, it is never `None`.
+#[cfg_attr(feature = "alloc", allow(clippy::unnecessary_wraps))]
 #[inline(always)]
 #[track_caller]
 pub(crate) fn element<T>(x: &[T], index: usize) -> Option<&T> {

@@ -217,13 +217,9 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn dot(self, x: [i32; 4], w: [[i8; 4]; PANEL], mut sums: Self::IntPanel) -> Self::IntPanel {
-        let mut i = 0;
-        while i < PANEL {
-            let [a, b, c, d] = w[i];
+        for (sum, [a, b, c, d]) in sums.as_flattened_mut().iter_mut().zip(w) {
             let dot = x[0] * i32::from(a) + x[1] * i32::from(b) + x[2] * i32::from(c) + x[3] * i32::from(d);
-            let sum = &mut sums[i / LANES][i % LANES];
             *sum = sum.wrapping_add(dot);
-            i += 1;
         }
         sums
     }
@@ -235,7 +231,10 @@ impl Simd for Portable {
     }
     #[inline(always)]
     unsafe fn store_bytes_ptr(self, panel: Self::IntPanel, y: *mut u8) {
-        let bytes: [u8; PANEL] = core::array::from_fn(|i| panel[i / LANES][i % LANES] as u8);
+        let mut bytes = [0; PANEL];
+        for (byte, &lane) in bytes.iter_mut().zip(panel.as_flattened()) {
+            *byte = lane as u8;
+        }
         // SAFETY: `PANEL` bytes are writable by the caller's contract.
         unsafe { *y.cast() = bytes };
     }

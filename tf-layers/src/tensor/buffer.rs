@@ -129,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A static, so that LeakSanitizer finds the memory that it lends.
+    /// A static, so that `LeakSanitizer` finds the memory that it lends.
     #[cfg(feature = "std")]
     static RESERVED: LazyLock<Mutex<Buffer<u16>>> =
         LazyLock::new(|| Mutex::new(Buffer::from_static(vec![0; 6].leak())));

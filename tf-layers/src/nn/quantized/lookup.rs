@@ -5,7 +5,7 @@ use crate::Context;
 use crate::error::{Result, check_len};
 use crate::tensor::{View, ViewMut, check_dims};
 
-/// Any function of one quantized element: y = table[x]. The table holds the results for all 256 bytes.
+/// Any function of one quantized element: `y = table[x]`. The table holds the results for all 256 bytes.
 ///
 /// ```
 /// use tf_layers::nn::QuantizedLookup;
