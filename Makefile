@@ -15,9 +15,13 @@ test: lint test-rust test-python
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
 
-# Benchmark against ONNX Runtime, tract and rten: 15 minutes on a quiet machine.
-bench: $(VENV)/installed
+# Benchmark against ONNX Runtime, OpenVINO, LiteRT, tract and rten: half an hour on a quiet machine.
+bench: $(VENV)/bench
 	$(BIN)/python -m bench
+
+$(VENV)/bench: $(VENV)/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check $(LOCK) --editable '.[bench]'
+	touch $@
 
 # Memory and time of converting models of 434 MB, and the time of building large crates: 10 minutes, 3 GB of memory and
 # 4 GB of disk. Linux only.
@@ -69,10 +73,10 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
 # The packages for other languages and machines, and the examples: builds each, runs it, and writes the figures of the
-# packages to docs/targets.md. Needs cargo's targets for WebAssembly, Cortex-M and musl, Node.js, CMake, a C++ compiler,
-# Chromium and qemu-system-arm.
+# packages to docs/targets.md. Other slow tests run too. Needs cargo's targets for WebAssembly, Cortex-M and musl,
+# Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
 targets: $(VENV)/installed
-	$(BIN)/pytest -m targets tests/targets tests/examples
+	$(BIN)/pytest -m targets
 	$(BIN)/python -m tests.targets.figures
 
 # The recipes of examples/engines on a million rows, in an environment of 1.5 GB in build/engines: compares all scores and

@@ -1,1 +1,1 @@
-"""This project's crates side by side with other engines: ``python -m bench``, or ``make bench``."""
+"""Times generated crates beside other engines: ``python -m bench`` or ``make bench``."""

@@ -1,4 +1,4 @@
-"""``python -m bench``: makes the models, builds the programs, times all engines, writes the results."""
+"""``python -m bench`` converts the models, builds the programs, times all engines and writes the results."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from bench.results import OURS, Row, percentiles
 FOLDER = Path(__file__).resolve().parent
 ROUNDS = 40
 QUICK_ROUNDS = 15
-LARGE_FLOPS = 500_000_000  # a prediction of several milliseconds: fewer rounds will do
+LARGE_FLOPS = 500_000_000  # a prediction of several milliseconds needs fewer rounds
 LARGE_ROUNDS = 20
 
 console = Console(stderr=True)
 
 
 def main() -> None:
-    """Runs what the arguments ask for; without any, all of it."""
+    """Runs the whole benchmark, or the part that the arguments select."""
     arguments = _arguments()
     models = [model for model in MODELS if not arguments.models or model.name in arguments.models]
     start = time.monotonic()
@@ -38,7 +38,7 @@ def main() -> None:
     def progress(text: str) -> None:
         console.print(f"{time.monotonic() - start:5.0f} s  {text}", highlight=False)
 
-    # All of them, as the harness is built with all.
+    # The harness is built with all models.
     for model in MODELS:
         crates.provide(model, progress)
     progress("Building the harness")
@@ -92,7 +92,7 @@ def _isas(widest: str) -> list[str]:
 def _time(model: Model, batch: int, engines: Sequence[str], quick: bool) -> tuple[list[Row], list[str]]:
     operations = flops(crates.onnx_file(model), batch)
     rounds = QUICK_ROUNDS if quick else LARGE_ROUNDS if operations > LARGE_FLOPS else ROUNDS
-    # ndarray is written for one model alone.
+    # The ndarray code implements one model.
     engines = [engine for engine in engines if engine != "ndarray" or model.name == "tiny_mlp"]
     timings = runner.time(model, batch, engines, rounds)
     (widest,) = {timing.isa for timing in timings if timing.engine == OURS}
@@ -123,7 +123,7 @@ def _figures(models: Sequence[Model], engines: Sequence[str], progress: Callable
 
 
 def _machine() -> dict[str, str]:
-    """What the times depend on."""
+    """The processor, system and compiler."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

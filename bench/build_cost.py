@@ -1,4 +1,4 @@
-"""What the weights cost when a crate is built: a large model of Dense layers against a tiny one of the same form.
+"""Measures what weights add to the build of a crate: a large model of Dense layers against a tiny one of the same form.
 
     python bench/build_cost.py [--megabytes 200]
 
@@ -29,8 +29,8 @@ from tf2rust.source import open_onnx  # noqa: E402
 
 LAYERS = 8
 
-# Runs a command and prints its seconds and peak memory; the usage counts whatever it has waited for. A process starts
-# with the peak of the one that spawned it, so this one has to be small.
+# Runs a command and prints its seconds and peak memory, which includes all processes that it waited for. A process
+# inherits the peak of its parent, so this program must be small.
 _MEASURE = """
 import os, sys, time
 start = time.perf_counter()
@@ -42,7 +42,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 def model(width: int) -> onnx.ModelProto:
-    """``LAYERS`` Dense layers of ``width`` units; random weights, scaled so that numbers neither grow nor vanish."""
+    """A model of ``LAYERS`` Dense layers of ``width`` units. Its weights keep the variance of activations."""
     rng = np.random.default_rng(1)
     nodes, weights = [], []
     for i in range(LAYERS):
@@ -58,14 +58,14 @@ def model(width: int) -> onnx.ModelProto:
 
 
 def build(crate: Path) -> tuple[float, int]:
-    """Seconds, and bytes of the largest process, of building ``crate`` after its dependencies."""
+    """Builds ``crate`` after its dependencies. Returns seconds and the peak memory of the largest process."""
     environment = {"CARGO_TARGET_DIR": str(ROOT / "build" / "target"), **os.environ}
     command = ["cargo", "build", "--release", "--quiet", "--example", "predict"]
     subprocess.run(command, cwd=crate, env=environment, check=True)
-    # The build scripts and with them the crates that hold weights are built again, tf-layers is not.
+    # The crates that hold weights are built again; tf-layers is not.
     for script in (crate / "build.rs", *crate.glob("weights/*/build.rs")):
         script.touch()
-    data_dependent_dim = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-S", "-c", _MEASURE, *command],
         cwd=crate,
         env=environment,
@@ -73,12 +73,12 @@ def build(crate: Path) -> tuple[float, int]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    seconds, peak = data_dependent_dim.stdout.split()
+    seconds, peak = done.stdout.split()
     return float(seconds), int(peak) * (1 if sys.platform == "darwin" else 1024)
 
 
 def main() -> None:
-    """Builds both and prints a table and the differences."""
+    """Builds both models and prints a table and the differences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=int, default=200, help="the weights of the large model")
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The models as crates, in the place where the harness looks for them, and their inputs at each batch."""
+"""Converts the models of the bench to the crates that the harness depends on, and writes their inputs."""
 
 from __future__ import annotations
 
@@ -20,33 +20,39 @@ BUILD = ROOT / "build" / "bench"
 
 
 def folder(model: Model) -> Path:
-    """Where the model's conversion is."""
+    """The folder with the converted model."""
     return BUILD / "converted" / model.name
 
 
 def crate(model: Model) -> Path:
-    """The model's crate."""
+    """The folder of the generated crate."""
     return folder(model) / CRATE
 
 
 def onnx_file(model: Model) -> Path:
-    """The file that every engine runs."""
+    """The ONNX file that every engine but LiteRT runs."""
     return folder(model) / MODEL_INFO / "model.onnx"
 
 
+def tflite_file(model: Model) -> Path:
+    """The file that LiteRT runs. It does not exist if the model cannot be converted to TFLite."""
+    return BUILD / "models" / f"{model.name}.tflite"
+
+
 def weights_bytes(model: Model) -> int:
-    """The bytes of the model's weights."""
+    """The size of the model's weights in bytes."""
     with np.load(folder(model) / MODEL_INFO / "model_weights.npz") as arrays:
         return sum(array.nbytes for array in arrays.values())
 
 
 def provide(model: Model, progress: Callable[[str], None]) -> None:
-    """Converts the model, unless that was done with the converter as it is now."""
+    """Converts the model unless it was converted by the current version of the converter."""
     stamp = BUILD / "converted" / f"{model.name}.stamp"
     now = _converter()
     if stamp.exists() and stamp.read_text() == now:
         return
     progress(f"Making {model.name}")
+    model.tflite(BUILD / "models")
     source = open_onnx(model.onnx(BUILD / "models"))
     options = Options(folder(model), model.name, tf_layers=ROOT / "tf-layers")
     convert(source, options, lambda stage: progress(f"{model.name}: {stage}"))
@@ -54,7 +60,7 @@ def provide(model: Model, progress: Callable[[str], None]) -> None:
 
 
 def _converter() -> str:
-    """A hash of everything that decides what a conversion writes."""
+    """A hash of all files that determine the output of a conversion."""
     digest = hashlib.sha256()
     files = [*(ROOT / "tf2rust").rglob("*.py"), *(ROOT / "templates").rglob("*.j2"), ROOT / "bench" / "models.py"]
     for file in sorted(files):
@@ -63,14 +69,14 @@ def _converter() -> str:
 
 
 def inputs(model: Model, batch: int) -> Path:
-    """An NPZ of the crate's own samples, over and over again until there are ``batch`` of them."""
+    """Writes an NPZ with ``batch`` rows: the samples of the crate, repeated."""
     path = BUILD / "inputs" / f"{model.name}_{batch}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     ports = onnx.load(onnx_file(model), load_external_data=False).graph.input
     arrays = {}
     with np.load(crate(model) / "testdata" / "features.npz") as samples:
         for port in ports:
-            # The samples of a crate are flat rows.
+            # Samples are stored as flat rows.
             rows = samples[features_key("inputs", port.name, len(ports))]
             shape = [dim.dim_value for dim in port.type.tensor_type.shape.dim[1:]]
             arrays[port.name] = np.resize(rows, (batch, *shape))

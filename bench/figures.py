@@ -1,4 +1,4 @@
-"""Figures beside latency: start, peak memory, size of the program, time to build it."""
+"""Figures other than latency: start-up, peak memory, program size and build time."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from bench.results import OURS
 STARTS = 20
 ONCE = ("onnxruntime", "tract", "rten")
 BUILT = ("dgaintel", "resnet50")
-"""Models of which the build is timed: a small one and the largest."""
+"""The models whose build is timed: a small one and the largest."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One program that loads one model, predicts once with batch 1 and ends."""
+    """The figures of a program that loads a model, predicts one row and exits."""
 
     model: str
     engine: str
     start_ns: float
-    """Median of what the process had the core, from its start to its end, the answer written to a file."""
+    """Median CPU time of the process, which writes the outputs to a file."""
     peak_bytes: int
-    """Largest of the resident memory, the program and its libraries included."""
+    """Peak resident memory, including the program and its libraries."""
     weights_bytes: int
-    """Of the file; of our crates, as the program holds them, packed."""
+    """Weights in the file; for generated crates, packed weights in the program."""
     program_bytes: int
-    """Of the stripped program less the weights in it, with the shared library that it loads."""
+    """The stripped program without its weights, plus the shared library that it loads."""
     workspace_bytes: int | None = None
     build_seconds: float | None = None
-    """``cargo build --release`` from clean, for a crate of ours."""
+    """``cargo build --release`` of a generated crate from an empty target folder."""
 
 
 def measure_ours(model: Model) -> Figures:
-    """The ``predict`` example of the crate."""
+    """Measures the ``predict`` example of the crate."""
     crate = crates.crate(model)
     packed = _packed_bytes(runner.build(crate, "--example", "predict", "--message-format=json"))
     seconds = _clean_build(crate) if model.name in BUILT else None
@@ -52,14 +52,14 @@ def measure_ours(model: Model) -> Figures:
 
 
 def _packed_bytes(messages: str) -> int:
-    """The bytes of the blobs that build scripts have written, from what cargo says of them."""
+    """The size of the blobs that build scripts wrote, from cargo's JSON messages."""
     found = [json.loads(line) for line in messages.splitlines() if line.startswith("{")]
     folders = [Path(message["out_dir"]) for message in found if message["reason"] == "build-script-executed"]
     return sum(blob.stat().st_size for blob in (folder / "weights.bin" for folder in folders) if blob.exists())
 
 
 def measure_other(model: Model, engine: str) -> Figures | None:
-    """The program of the harness that does what ``predict`` does; None if the engine cannot run the model."""
+    """Measures the harness program of another engine. Returns None if the engine cannot run the model."""
     try:
         return _figures(model, engine, runner.program(f"once_{engine}"), (crates.onnx_file(model),), 0)
     except runner.ProgramError:
@@ -69,7 +69,7 @@ def measure_other(model: Model, engine: str) -> Figures | None:
 def _figures(
     model: Model, engine: str, built: Path, arguments: tuple[Path, ...], inside: int, build_seconds: float | None = None
 ) -> Figures:
-    """Strips a copy of a program and runs that; ``inside`` are the bytes of weights in it."""
+    """Strips a copy of a program and runs it. ``inside`` is the number of bytes of weights in the program."""
     with tempfile.TemporaryDirectory(dir=BUILD) as folder:
         stripped = Path(folder) / built.name
         shutil.copy(built, stripped)
@@ -93,13 +93,13 @@ def _figures(
 
 
 def _workspace(command: tuple[Path, ...]) -> int:
-    """What ``predict`` says of its intermediate results."""
+    """The workspace in bytes that ``predict`` reports."""
     said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     return int(said.split()[0])
 
 
 def _clean_build(crate: Path) -> float:
-    """Seconds of a release build with nothing built before, dependencies included, on all cores."""
+    """Seconds of a release build with all dependencies on all cores."""
     with tempfile.TemporaryDirectory(dir=BUILD) as target:
         environment = {**os.environ, "CARGO_TARGET_DIR": target}
         start = time.perf_counter()

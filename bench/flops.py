@@ -1,4 +1,4 @@
-"""How much arithmetic a prediction takes: the multiplications and additions of its products, from the ONNX graph."""
+"""Counts the multiplications and additions of the matrix products and convolutions of an ONNX graph."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tf2rust.onnx_import.load import load_onnx
 
 
 def flops(path: Path, batch: int) -> int:
-    """Floating-point operations of the products of one prediction of ``batch`` rows; a multiply-add counts as two.
+    """The operations of one prediction of ``batch`` rows. A multiply-add counts as two operations.
 
-    Everything else is left out, as usual: it is a small part of the time, and its operations are not comparable.
+    Other operators are not counted: they take a small part of the time, and their operations are not comparable.
     """
     loaded = load_onnx(path)
     proto, weights = loaded.proto, loaded.weights

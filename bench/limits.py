@@ -1,4 +1,4 @@
-"""What the core can do at most, and how near the kernels come: from the ``throughput`` example of tf-layers."""
+"""Measures the limits of the core and how close the kernels come, with the ``throughput`` example of tf-layers."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _KERNEL = re.compile(r" ([\d.]+) ns +([\d.]+) GFLOP/s of +[\d.]+: +([\d.]+) %")
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel that ought to be bound by arithmetic alone."""
+    """The measurements of a kernel that only arithmetic should limit."""
 
     samples: tuple[float, ...]
-    """Nanoseconds of a call, the best of each run."""
+    """The fastest call of each run in nanoseconds."""
     gflops: tuple[float, ...]
-    """Billions of operations a second, in each run."""
+    """GFLOP/s in each run."""
     shares: tuple[float, ...]
-    """Of the rate in registers, measured right after; in each run."""
+    """The share of the peak rate, which each run measures right after the kernel."""
 
     @property
     def share(self) -> float:
@@ -36,7 +36,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Limits:
-    """One core at one instruction set: billions of operations in registers and of bytes from memory, a second."""
+    """The limits of a core: multiply-adds in registers (GFLOP/s) and reads from memory (GB/s)."""
 
     isa: str
     gflops: float
@@ -45,7 +45,7 @@ class Limits:
 
 
 def measure(isa: str | None = None) -> Limits:
-    """The limits for an instruction set; of several runs the fastest, as noise only slows."""
+    """Measures the limits for an instruction set. The fastest of several runs counts, because noise only slows."""
     build(ROOT / "tf-layers", "--example", "throughput")
     example = program("examples") / "throughput"
     found = [_LIMITS.search(run(example, "limits", isa=isa)) for _ in range(RUNS)]

@@ -1,15 +1,20 @@
-"""The models of the bench: two published ones, the others made here with random weights."""
+"""The models of the bench: two published ones, and others with random weights.
+
+A quantized model is a float model of the bench, quantized for each of the two file formats by its own tools.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
+from bench import vision
+from bench.quantize import convert_to_tflite, quantize_onnx
 from demo.models import dgaintel, magika
 from tests.models.weights import randomise
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
@@ -17,35 +22,69 @@ from tf2rust.onnx_import.weights import whole_model
 from tf2rust.source import open_tensorflow
 
 Make = Callable[[Any], Any]
-"""Gets the module ``keras`` and gives a model."""
+"""Takes the module ``keras`` and returns a model."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the bench: where it comes from, and the batches it is timed at."""
+    """A model of the bench, its origin and the batch sizes at which it is timed."""
 
     name: str
     about: str
     batches: tuple[int, ...]
     fetch: Callable[[], Path] | None = None
     make: Make | None = None
+    quantized: str = ""
+    """The quantization of a model with integer weights: ``static`` or ``dynamic``."""
+
+    @property
+    def float_name(self) -> str:
+        """The name of the float model."""
+        return self.name.removesuffix("_int8")
+
+    @property
+    def precision(self) -> str:
+        return "int8" if self.quantized else "f32"
 
     def onnx(self, folder: Path) -> Path:
-        """The model as ONNX, made or fetched the first time."""
-        source = self.fetch() if self.fetch is not None else folder / f"{self.name}.keras"
-        if source.suffix == ".onnx":
+        """The model as ONNX. The first call makes or fetches it."""
+        source = self._source(folder)
+        if source.suffix == ".onnx" and not self.quantized:
             return source
         path = folder / f"{self.name}.onnx"
         if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            if self.make is not None:
-                keras = library("keras")
-                keras.backend.clear_session()
-                keras.utils.set_random_seed(1)
-                with quiet():
-                    randomise(self.make(keras)).save(source)
-            onnx.save(_export(source), path)
+            if self.quantized:
+                quantize_onnx(replace(self, name=self.float_name, quantized="").onnx(folder), path, self.quantized)
+            else:
+                onnx.save(_export(source), path)
         return path
+
+    def tflite(self, folder: Path) -> Path | None:
+        """The model as TFLite, which the first call makes. None if it cannot be converted."""
+        source, path = self._source(folder), folder / f"{self.name}.tflite"
+        if source.suffix == ".onnx":
+            return None
+        if not path.exists():
+            try:
+                path.write_bytes(convert_to_tflite(source, self.quantized))
+            except Exception:  # TensorFlow's converter raises many kinds of errors
+                return None
+        return path
+
+    def _source(self, folder: Path) -> Path:
+        """The file of the float model."""
+        if self.fetch is not None:
+            return self.fetch()
+        source = folder / f"{self.float_name}.keras"
+        if not source.exists():
+            assert self.make is not None
+            folder.mkdir(parents=True, exist_ok=True)
+            keras = library("keras")
+            keras.backend.clear_session()
+            keras.utils.set_random_seed(1)
+            with quiet():
+                randomise(self.make(keras)).save(source)
+        return source
 
 
 def _export(path: Path) -> onnx.ModelProto:
@@ -103,13 +142,57 @@ def _lstm(keras: Any) -> Any:
     return keras.Model(series, layers.Dense(1, name="forecast")(x))
 
 
+def _block(keras: Any, x: Any, heads: int) -> Any:
+    """A block of a transformer encoder that normalizes first."""
+    layers, width = keras.layers, x.shape[-1]
+    y = layers.LayerNormalization(epsilon=1e-5)(x)
+    x = layers.Add()([x, layers.MultiHeadAttention(heads, width // heads)(y, y)])
+    y = layers.Dense(4 * width, activation="gelu")(layers.LayerNormalization(epsilon=1e-5)(x))
+    return layers.Add()([x, layers.Dense(width)(y)])
+
+
+def _encoder(keras: Any) -> Any:
+    layers = keras.layers
+    tokens = keras.Input((128,), dtype="int32", name="tokens")
+    x = layers.Embedding(5000, 256)(tokens)
+    for _ in range(4):
+        x = _block(keras, x, 4)
+    return keras.Model(tokens, layers.Dense(2, name="logits")(layers.GlobalAveragePooling1D()(x)))
+
+
+def _speech_block(keras: Any) -> Any:
+    frames = keras.Input((500, 384), name="frames")
+    return keras.Model(frames, keras.layers.Dense(32, name="features")(_block(keras, frames, 6)))
+
+
+def _unet(keras: Any) -> Any:
+    layers = keras.layers
+    image = keras.Input((128, 128, 3), name="image")
+
+    def convs(x: Any, filters: int) -> Any:
+        for _ in range(2):
+            x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        return x
+
+    x, skips = image, []
+    for filters in (16, 32, 64):
+        x = convs(x, filters)
+        skips.append(x)
+        x = layers.MaxPooling2D(2)(x)
+    x = convs(x, 128)
+    for filters in (64, 32, 16):
+        x = layers.Conv2DTranspose(filters, 2, strides=2)(x)
+        x = convs(layers.Concatenate()([x, skips.pop()]), filters)
+    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid", name="mask")(x))
+
+
 def _dense_512(keras: Any) -> Any:
     x = keras.Input((512,), name="x")
     return keras.Model(x, keras.layers.Dense(512, activation="relu", name="y")(x))
 
 
 def _application(name: str) -> Make:
-    """A net of ``keras.applications`` without the weights that would have to be downloaded."""
+    """A network of ``keras.applications`` with random weights."""
 
     def make(keras: Any) -> Any:
         image = keras.Input((224, 224, 3), name="image")
@@ -127,5 +210,21 @@ MODELS = (
     Model("lstm", "LSTM 128, 128 over 100 steps of 32", (1, 64), make=_lstm),
     Model("mobilenet_v2", "MobileNetV2 at 224", (1,), make=_application("MobileNetV2")),
     Model("resnet50", "ResNet50 at 224", (1,), make=_application("ResNet50")),
+    Model("emotion_cnn", "separable convolutions with residuals on 64×64×1", (1,), make=vision.emotion_cnn),
+    Model(
+        "proposal_net", "3×3 convolutions of 10, 16 and 32 channels, PReLU, on 256×256", (1,), make=vision.proposal_net
+    ),
+    Model(
+        "face_detector", "depthwise 5×5, residuals with padded channels, on 128×128", (1,), make=vision.face_detector
+    ),
+    Model("face_mesh", "depthwise 3×3, residuals, PReLU, on 192×192", (1,), make=vision.face_mesh),
+    Model("encoder", "transformer: 4 blocks 256 wide, 128 tokens", (1,), make=_encoder),
+    Model("speech_block", "transformer block 384 wide, 500 frames", (1,), make=_speech_block),
+    Model("unet", "U-Net of 16 to 128 channels at 128", (1,), make=_unet),
+    Model("mnist_cnn_int8", "mnist_cnn, quantized", (1, 64), make=_mnist_cnn, quantized="static"),
+    Model("lstm_int8", "lstm with quantized weights", (1,), make=_lstm, quantized="dynamic"),
+    Model("encoder_int8", "encoder with quantized weights", (1,), make=_encoder, quantized="dynamic"),
+    Model("mobilenet_v2_int8", "mobilenet_v2, quantized", (1,), make=_application("MobileNetV2"), quantized="static"),
+    Model("resnet50_int8", "resnet50, quantized", (1,), make=_application("ResNet50"), quantized="static"),
     Model("dense_512", "one matrix product, which shows what instructions an engine uses", (512,), make=_dense_512),
 )

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from bench.goals import PURE_RUST, RUNTIME
+from bench.goals import RIVALS, RUNTIME, geometric_mean
 from bench.results import OURS, Row, ratio
 
 _HERE = Path(__file__).resolve().parent
 _BASE = 1.0
+"""The ratio where bars begin: both engines are equally fast."""
+_LOW = 0.5
 _TOP = 32.0
 """The ends of the axis, which is logarithmic: a ratio of 2 is as far from 1 as one of 4 from 2."""
-_TICKS = (1, 2, 4, 8, 16, 32)
+_TICKS = (0.5, 1, 2, 4, 8, 16, 32)
 _WIDTH, _LEFT, _RIGHT = 760, 150, 40
 _HEAD, _ROW, _BAR, _FOOT = 74, 30, 10, 34
 
@@ -32,7 +34,7 @@ class Colors:
     text: str
     faint: str
     runtime: str
-    rust: str
+    best: str
 
 
 THEMES = {
@@ -43,28 +45,28 @@ THEMES = {
 
 @dataclass(frozen=True)
 class Bar:
-    """How many times faster tf2rust is than ONNX Runtime, and than the faster of tract and rten."""
+    """How many times faster tf2rust is than ONNX Runtime, and than the fastest other engine."""
 
     label: str
     runtime: float
-    rust: float
+    best: float
 
 
 def bars(rows: Sequence[Row]) -> list[Bar]:
-    """A pair of bars for each model and batch, after one of the geometric means. Empty if no other engine was timed."""
+    """Bars with the geometric means, then for each model and batch. Empty if no other engine was timed."""
     found, widest = [], _widest(rows)
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
-        runtime, rust = (ratio(rows, model, batch, widest, rivals) for rivals in (RUNTIME, PURE_RUST))
-        if runtime is not None and rust is not None:
-            found.append(Bar(f"{model}, {batch}", runtime, rust))
+        runtime, best = (ratio(rows, model, batch, widest, rivals) for rivals in (RUNTIME, RIVALS))
+        if runtime is not None and best is not None:
+            found.append(Bar(f"{model}, {batch}", runtime, best))
     if not found:
         return []
-    mean = Bar("geometric mean", _mean([bar.runtime for bar in found]), _mean([bar.rust for bar in found]))
+    mean = Bar("geometric mean", *(geometric_mean(x) for x in ([b.runtime for b in found], [b.best for b in found])))
     return [mean, *found]
 
 
 def _widest(rows: Sequence[Row]) -> str:
-    """The instruction set that our crates choose by themselves; it is measured first."""
+    """The instruction set that crates select by default. It is measured first."""
     return next(row.isa for row in rows if row.engine == OURS)
 
 
@@ -79,18 +81,18 @@ def draw(found: Sequence[Bar], machine: str, colors: Colors) -> str:
         _text(8, 22, "How many times faster tf2rust is, on one thread", colors.text, size=16, weight=600),
         f'<rect x="8" y="36" width="12" height="{_BAR}" fill="{colors.runtime}"/>',
         _text(26, 45, "than ONNX Runtime", colors.text),
-        f'<rect x="170" y="36" width="12" height="{_BAR}" fill="{colors.rust}"/>',
-        _text(188, 45, "than the faster of tract and rten", colors.text),
+        f'<rect x="170" y="36" width="12" height="{_BAR}" fill="{colors.best}"/>',
+        _text(188, 45, "than the fastest other engine", colors.text),
     ]
     for tick in _TICKS:
         x = _position(tick)
         parts.append(f'<line x1="{x:.1f}" y1="{_HEAD - 4}" x2="{x:.1f}" y2="{bottom}" stroke="{colors.faint}"/>')
-        parts.append(_text(x, _HEAD - 9, f"{tick} ×", colors.text, anchor="middle"))
+        parts.append(_text(x, _HEAD - 9, f"{tick:g} ×", colors.text, anchor="middle"))
     for index, bar in enumerate(found):
         y = _HEAD + _ROW * index + 4
         weight = 600 if index == 0 else 400
         parts.append(_text(_LEFT - 8, y + _BAR + 4, bar.label, colors.text, anchor="end", weight=weight))
-        for offset, value, color in ((0, bar.runtime, colors.runtime), (_BAR + 1, bar.rust, colors.rust)):
+        for offset, value, color in ((0, bar.runtime, colors.runtime), (_BAR + 1, bar.best, colors.best)):
             end = _position(value)
             left, width = min(end, _position(_BASE)), abs(end - _position(_BASE))
             parts.append(
@@ -104,7 +106,7 @@ def draw(found: Sequence[Bar], machine: str, colors: Colors) -> str:
 
 
 def _position(value: float) -> float:
-    share = math.log(value / _BASE) / math.log(_TOP / _BASE)
+    share = math.log(max(value, _LOW) / _LOW) / math.log(_TOP / _LOW)
     return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
 
@@ -113,23 +115,19 @@ def _text(x: float, y: float, text: str, color: str, anchor: str = "start", size
     return f"<text {attributes}>{escape(text)}</text>"
 
 
-def _mean(values: Sequence[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
 def _row(entry: Mapping[str, Any]) -> Row:
     return Row(**{field.name: entry[field.name] for field in fields(Row)})
 
 
 def pictures(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The files by name."""
+    """The content of both files by name."""
     rows = [_row(entry) for entry in entries]
     machine = f"{entries[0]['machine']['CPU']}, {_widest(rows).upper()}"
     return {f"speed-{theme}.svg": draw(bars(rows), machine, colors) for theme, colors in THEMES.items()}
 
 
 def main() -> None:
-    """Writes both pictures."""
+    """Writes both files."""
     entries = json.loads((_HERE / "results.json").read_text(encoding="utf-8"))
     for name, text in pictures(entries).items():
         (_HERE / name).write_text(text, encoding="utf-8")

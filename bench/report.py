@@ -1,4 +1,4 @@
-"""The results as Markdown and as JSON."""
+"""Writes the results as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from bench.figures import Figures
-from bench.goals import PURE_RUST, RUNTIME, Goal, goals
+from bench.goals import PURE_RUST, RIVALS, RUNTIME, Goal, best_ratios, geometric_mean, goals
 from bench.limits import Limits
 from bench.results import OURS, OWN_CHOICE, Row, as_json, percentiles, ratio
 
@@ -25,12 +25,20 @@ example. *Start* is the CPU time of the process from start to exit. *Peak memory
 including libraries and weights. *Program* is the size of the stripped program without the packed weights, plus ONNX
 Runtime's shared library if it is used. *Clean build* is measured for a small crate and for the largest.
 """
+_PICTURE = """<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="speed-dark.svg">
+  <img src="speed-light.svg" alt="Bar chart of the ratios in the table below.">
+</picture>
+"""
 _FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
 _RATIO_HEADS = (
     "model",
     "batch",
     "against ONNX Runtime",
+    "against OpenVINO",
+    "against LiteRT",
     "against the faster of tract and rten",
+    "against the best",
     "AVX2 only, against ONNX Runtime on AVX2",
 )
 _TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")
@@ -39,25 +47,25 @@ _TIME_HEADS = ("model", "batch", "engine", "instructions", *_TIMES)
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that one run of the bench found."""
+    """The results of a run of the bench."""
 
     machine: dict[str, str]
     versions: dict[str, str]
     widest: str
-    """The instruction set that our crates choose by themselves."""
+    """The instruction set that crates select by default."""
     rows: Sequence[Row]
     problems: Sequence[str] = ()
-    """Rows that were not timed, each a sentence."""
+    """A sentence for each row that was not timed."""
     limits: Sequence[Limits] = ()
     figures: Sequence[Figures] = ()
     weights: dict[str, int] = field(default_factory=dict)
-    """Bytes of the weights of each model."""
+    """The size of the weights of each model in bytes."""
 
     def goals(self) -> list[Goal]:
         return goals(self.rows, self.widest, self.limits, self.figures)
 
     def json(self) -> list[dict[str, Any]]:
-        """The content of ``results.json``: an entry for every row, and for the kernels of the limits."""
+        """The content of ``results.json``: an entry for each row and each kernel."""
         limits = {limit.isa: limit for limit in self.limits}
         figures = {(figure.model, figure.engine): asdict(figure) for figure in self.figures}
         entries = []
@@ -79,20 +87,22 @@ def _kernel_rows(limits: Iterable[Limits], version: str) -> Iterable[Row]:
 
 
 def markdown(report: Report, notes: str = "") -> str:
-    """``RESULTS.md``."""
+    """The content of ``RESULTS.md``."""
     met = report.goals()
     parts = [
         "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines "
         "take turns. Times are for one prediction of the whole batch.\n",
+        _PICTURE if best_ratios(report.rows, report.widest) else "",
+        _summary(report),
         _table(("", ""), [*report.machine.items(), *report.versions.items()]),
+        "## Ratios\n\nThe other engine's median divided by ours; above 1, tf2rust is faster.\n",
+        _table(_RATIO_HEADS, _ratios(report)),
         _TIME,
         _table(
             _TIME_HEADS,
             (_time(row, report) for row in report.rows),
         ),
         _problems(report.problems),
-        "## Ratios\n\nThe other engine's median divided by ours; above 1, tf2rust is faster.\n",
-        _table(_RATIO_HEADS, _ratios(report)),
         "## Rows per second at the best batch size\n",
         _table(
             ("model", "engine", "instructions", "batch", "rows/s"),
@@ -111,6 +121,20 @@ def markdown(report: Report, notes: str = "") -> str:
     return "\n".join(part for part in parts if part).rstrip() + "\n"
 
 
+def _summary(report: Report) -> str:
+    """The geometric mean over all models, and the models where another engine is faster."""
+    found = best_ratios(report.rows, report.widest)
+    if not found:
+        return ""
+    behind = sorted((best, model, batch) for (model, batch), best in found.items() if best < 1)
+    rows = [
+        ("geometric mean against the best other engine", f"{geometric_mean(list(found.values())):.2f}"),
+        ("rows where tf2rust is the fastest", f"{len(found) - len(behind)} of {len(found)}"),
+        *((f"{model}, batch {batch}", f"{best:.2f}") for best, model, batch in behind),
+    ]
+    return _table(("summary", ""), rows)
+
+
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
@@ -119,7 +143,7 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _time(row: Row, report: Report) -> tuple[str, ...]:
     spread = (duration(ns) for ns in (row.p10_ns, row.median_ns, row.p90_ns))
     by_isa = {limit.isa: limit for limit in report.limits}
-    # The others choose their instructions themselves: they are measured by the most that the core can do.
+    # Other engines select their instructions themselves, so the widest instruction set is their limit.
     limit = by_isa.get(row.isa) or by_isa.get(report.widest)
     shares = ("", "")
     if limit is not None:
@@ -137,7 +161,10 @@ def _ratios(report: Report) -> Iterable[tuple[str, ...]]:
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
         found = (
             ratio(rows, model, batch, widest, RUNTIME),
+            ratio(rows, model, batch, widest, ("openvino",)),
+            ratio(rows, model, batch, widest, ("litert",)),
             ratio(rows, model, batch, widest, PURE_RUST),
+            ratio(rows, model, batch, widest, RIVALS),
             ratio(rows, model, batch, "avx2", RUNTIME, "avx2"),
         )
         yield (model, str(batch), *("" if x is None else f"{x:.2f}" for x in found))
@@ -203,7 +230,7 @@ def _problems(problems: Sequence[str]) -> str:
 
 
 def duration(nanoseconds: float) -> str:
-    """Three digits and a unit."""
+    """A duration with three digits and a unit."""
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if nanoseconds >= size:
             return (

@@ -1,4 +1,4 @@
-"""What was measured, as rows of numbers."""
+"""The measurements as rows of numbers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 OURS = "tf2rust"
 OWN_CHOICE = "its own choice"
-"""The instructions of an engine that uses what it finds."""
+"""The instruction set of an engine that selects it itself."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One engine, model and batch: nanoseconds of one prediction of the whole batch."""
+    """The nanoseconds that an engine takes for one prediction of a whole batch."""
 
     model: str
     batch: int
@@ -34,12 +34,12 @@ class Row:
 
     @property
     def gflops(self) -> float:
-        """Billions of operations a second."""
+        """GFLOP/s."""
         return self.flops / self.median_ns
 
 
 def percentiles(samples: Sequence[float]) -> tuple[float, float, float]:
-    """The tenth percentile, the median and the ninetieth."""
+    """The 10th, 50th and 90th percentiles."""
     if len(samples) < 2:
         return samples[0], samples[0], samples[0]
     tenths = statistics.quantiles(samples, n=10, method="inclusive")
@@ -60,5 +60,5 @@ def ratio(
 
 
 def as_json(row: Row) -> dict[str, Any]:
-    """The row as ``results.json`` has it."""
+    """The row in ``results.json``."""
     return asdict(row) | {"rows_per_second": row.rows_per_second, "gflops": row.gflops}

@@ -1,4 +1,4 @@
-"""The Rust program that times the engines: built, and run on one core."""
+"""Builds the Rust program that times the engines, and runs it on one core."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.crates import ROOT, inputs, onnx_file
@@ -18,28 +19,32 @@ from bench.results import OURS
 
 FOLDER = ROOT / "bench" / "harness"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
-OTHERS = ("onnxruntime", "tract", "rten", "ndarray")
+OTHERS = ("onnxruntime", "openvino", "litert", "tract", "rten", "ndarray", "onnxruntime_python")
+
+TOLERANCES = {"f32": 1e-3, "int8": 0.25}
+"""The largest difference between the outputs of two engines, relative to the largest output. Quantized models in ONNX
+and in TFLite are quantized by different tools."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What one engine took for one model and batch, or why that is not known."""
+    """The measurements of an engine for one model and batch, or why there are none."""
 
     model: str
     batch: int
     engine: str
     isa: str
     samples: tuple[float, ...] = ()
-    """Nanoseconds of a prediction."""
+    """Nanoseconds of one prediction, per sample."""
     problem: str | None = None
 
 
 class ProgramError(Exception):
-    """A program of the harness ended with an error, which it has written to stderr."""
+    """A program of the harness failed. It has written the reason to stderr."""
 
 
 def build(crate: Path, *arguments: str) -> str:
-    """``cargo build --release`` with what the lock file says; gives its standard output."""
+    """Runs ``cargo build --release`` and returns its standard output."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET)}
     done = subprocess.run(
         ["cargo", "build", "--release", *arguments],
@@ -55,23 +60,24 @@ def build(crate: Path, *arguments: str) -> str:
 
 
 def program(name: str) -> Path:
-    """One of the harness' programs."""
+    """The path of a program of the harness."""
     return TARGET / "release" / name
 
 
 def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> str:
-    """Runs a program on one core, with ONNX Runtime's library at hand; gives its standard output.
+    """Runs a program on one core and returns its standard output. It gets the paths of ONNX Runtime and of Python.
 
     Raises ProgramError if it fails.
     """
-    environment = {**os.environ, "ORT_DYLIB_PATH": str(onnxruntime_library())}
+    paths = {"ORT_DYLIB_PATH": str(onnxruntime_library()), "BENCH_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, **paths}
     environment.pop("TF_LAYERS_ISA", None)
     if isa is not None:
         environment["TF_LAYERS_ISA"] = isa
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
     try:
         if allowed:
-            # A spawned process inherits it.
+            # Child processes inherit it.
             os.sched_setaffinity(0, {max(allowed)})
         stderr = subprocess.DEVNULL if quiet else None
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
@@ -84,10 +90,11 @@ def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> st
 
 
 def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str | None = None) -> list[Timing]:
-    """Times our crate and ``engines`` in turn, in one process; with ``isa`` "avx2" all of them on AVX2 alone."""
+    """Times the crate and ``engines`` in turn. With the ``isa`` "avx2", all of them are limited to AVX2."""
     others = [engine for engine in engines if engine in OTHERS]
     files = (onnx_file(model), inputs(model, batch))
-    found = json.loads(run(program("harness"), model.name, *files, str(rounds), *others, isa=isa))
+    tolerance = TOLERANCES[model.precision]
+    found = json.loads(run(program("harness"), model.name, *files, str(tolerance), str(rounds), *others, isa=isa))
     return [
         Timing(
             model.name,
@@ -102,7 +109,7 @@ def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str
 
 
 def onnxruntime_library() -> Path:
-    """The shared library inside of the installed wheel."""
+    """The shared library in the installed wheel."""
     import onnxruntime
 
     folder = Path(onnxruntime.__file__).parent / "capi"
@@ -127,4 +134,7 @@ def versions() -> dict[str, str]:
         "tract": locked["tract-onnx"],
         "rten": locked["rten"],
         "ndarray": locked["ndarray"],
+        "openvino": version("openvino"),
+        "litert": version("ai-edge-litert"),
+        "onnxruntime_python": onnxruntime.__version__,
     }

@@ -15,6 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 import tf2rust
+from tf2rust.converted.bundle import write_bundle
 
 HERE = Path(__file__).resolve().parent
 MODELS = HERE / "models"
@@ -88,6 +89,8 @@ ALL: dict[str, tuple[Callable[[], onnx.ModelProto], dict[str, str]]] = {
     "loudness": (loudness, {"level": "smoothed"}),
 }
 """The models, and the outputs that become the inputs of the next step."""
+SERVED = ("scorer", "anomaly", "loudness")
+"""The models of the bundle ``served``."""
 
 
 def _weights(seed: int, **shapes: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -112,13 +115,15 @@ def _model(
 
 
 def main(names: Sequence[str] = ()) -> None:
-    """Converts the models with these names, or all of them."""
+    """Converts the models with these names, or all of them, and then bundles three."""
     for name in names or ALL:
         build, states = ALL[name]
         converted = tf2rust.convert(
             build(), MODELS / name, name, states=states, tf_layers=TF_LAYERS, binary_classification=False
         )
         print(converted.crate)
+    if not names:
+        write_bundle([MODELS / name for name in SERVED], MODELS / "served", tf_layers=TF_LAYERS)
 
 
 if __name__ == "__main__":

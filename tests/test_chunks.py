@@ -18,8 +18,8 @@ from tf2rust.codegen.names import crate_name
 from tf2rust.conversion import match_layers
 from tf2rust.ops.core.dims import bind
 from tf2rust.planning.chunks import chunking
-from tf2rust.proof.samples import seeded_inputs
-from tf2rust.proof.tolerance import RELATIVE_TOLERANCE
+from tf2rust.proof.samples.seeded import seeded_inputs
+from tf2rust.proof.tolerance.tolerance import RELATIVE_TOLERANCE
 from tf2rust.source import Source, open_onnx, open_tensorflow
 
 F = TensorProto.FLOAT
@@ -162,7 +162,7 @@ fn batches_without_elements_are_no_work() -> Result<(), Error> {
 
 
 def _chunk_rows(source: Source) -> int:
-    """Rows of 768 KiB, no more than 384, in steps of 48 or 6 where there are so many."""
+    """The rows of a chunk: at most 768 KiB and 384 rows, a multiple of 48 or 6 if that many fit."""
     _, layers = match_layers(source)
     made = chunking(layers)
     assert made is not None

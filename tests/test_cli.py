@@ -18,15 +18,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 from typer.main import get_command
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.models import graphs
 from tf2rust.cli import app
 
 
-def tf2rust(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tf2rust", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+def tf2rust(*arguments: str | Path) -> Result:
+    """Runs a command in this process; :func:`test_exit_codes_of_the_program` starts the program itself."""
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -105,10 +105,28 @@ BAD_MODELS: list[tuple[Callable[[Path], Path], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("model", "options", "code", "sentence"),
+    [
+        ("mlp.onnx", [], 0, ""),
+        ("absent.onnx", [], 1, "error: The file absent.onnx does not exist"),
+        ("mlp.onnx", ["--no_such_option"], 2, "No such option"),
+    ],
+)
+def test_exit_codes_of_the_program(mlp: Path, model: str, options: list[str], code: int, sentence: str) -> None:
+    command = [sys.executable, "-m", "tf2rust", "from-onnx", model, "--path_to_save", "out", "--model_name", "m"]
+    done = subprocess.run([*command, *options], cwd=mlp.parent, capture_output=True, text=True, check=False)
+    crate = mlp.parent / "out" / "rust_generated_code"
+    assert (done.returncode, done.stdout) == (code, f"{crate}\n" if code == 0 else "")
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (mlp.parent / "out").exists() == (code == 0)
+
+
 @pytest.mark.parametrize(("make", "sentence"), BAD_MODELS)
 def test_bad_model(tmp_path: Path, make: Callable[[Path], Path], sentence: str) -> None:
     done = tf2rust("from-onnx", make(tmp_path), "--path_to_save", tmp_path / "out", "--model_name", "m")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stdout == ""
     assert done.stderr.count("error: ") == 1
     assert sentence in done.stderr
@@ -119,7 +137,7 @@ def test_bad_model(tmp_path: Path, make: Callable[[Path], Path], sentence: str) 
 def test_all_unsupported_nodes_are_named_at_once(tmp_path: Path) -> None:
     model = graphs.save(_unsupported(), tmp_path / "model.onnx")
     done = tf2rust("from-onnx", model, "--path_to_save", tmp_path / "out", "--model_name", "m")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert done.stderr.count("error: ") == 2
     assert "error: node `node/d`: RandomUniformLike() is not supported" in done.stderr
     assert "error: node `node/h`: RandomNormalLike(mean=1.0) is not supported" in done.stderr
@@ -130,7 +148,7 @@ def test_patterns_of_an_unsupported_model(tmp_path: Path) -> None:
     model = graphs.save(_unsupported(), tmp_path / "model.onnx")
     done = tf2rust("patterns", model, "--json")
     found = json.loads(done.stdout)
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "error:" not in done.stderr
     assert {u["node"]: u["op"] for u in found["unmatched"]} == {
         "node/d": "RandomUniformLike",
@@ -142,7 +160,7 @@ def test_patterns_of_an_unsupported_model(tmp_path: Path) -> None:
 
 def test_patterns_text(mlp: Path) -> None:
     done = tf2rust("patterns", mlp)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     for part in ("Dense", "[batch, 5] → [batch, 4]", "kernel [5, 4], bias [4]", "node/h0", "node/y", "0 unmatched"):
         assert part in done.stdout
 
@@ -150,7 +168,7 @@ def test_patterns_text(mlp: Path) -> None:
 def test_options_with_dashes_and_with_underscores(mlp: Path, tmp_path: Path) -> None:
     for i, (save, name) in enumerate((("--path_to_save", "--model_name"), ("--path-to-save", "--model-name"))):
         done = tf2rust("from-onnx", mlp, save, tmp_path / f"out{i}", f"{name}=mnist-v2", "--enable_inplace", "false")
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         crate = tmp_path / f"out{i}" / "rust_generated_code"
         assert done.stdout.strip() == str(crate)
         assert "struct MnistV2Model" in (crate / "src" / "model.rs").read_text()
@@ -203,14 +221,14 @@ def test_everything_the_contract_lists_is_written(mlp: Path, tmp_path: Path) -> 
 )
 def test_wrong_usage(mlp: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
     done = tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert sentence in done.stderr
     assert not (tmp_path / "out").exists()
 
 
 def test_a_bound_dimension(mlp: Path, tmp_path: Path) -> None:
     done = tf2rust("from-onnx", mlp, "--path_to_save", tmp_path / "out", "--model_name", "m", "--dim", "batch=3")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "[3, 5]" in (tmp_path / "out" / "rust_generated_code" / "src" / "model.rs").read_text()
 
 
@@ -219,10 +237,10 @@ def test_a_folder_with_other_things_is_left_alone(mlp: Path, tmp_path: Path) -> 
     out.mkdir()
     (out / "thesis.tex").write_text("precious")
     done = tf2rust("from-onnx", mlp, "--path_to_save", out, "--model_name", "m")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "thesis.tex" in done.stderr
     assert [p.name for p in out.iterdir()] == ["thesis.tex"]
-    assert tf2rust("from-onnx", mlp, "--path_to_save", out / "thesis.tex", "--model_name", "m").returncode == 1
+    assert tf2rust("from-onnx", mlp, "--path_to_save", out / "thesis.tex", "--model_name", "m").exit_code == 1
 
 
 def test_converting_again_replaces_the_crate_and_keeps_what_is_not_of_it(mlp: Path, tmp_path: Path) -> None:
@@ -230,14 +248,14 @@ def test_converting_again_replaces_the_crate_and_keeps_what_is_not_of_it(mlp: Pa
     crate = tmp_path / "out" / "rust_generated_code"
     labels = tmp_path / "labels.txt"
     labels.write_text("a\nb\nc\n")
-    assert tf2rust(*convert, "--labels", labels).returncode == 0
+    assert tf2rust(*convert, "--labels", labels).exit_code == 0
     (crate / "target").mkdir()
     (crate / "target" / "CACHEDIR.TAG").write_text("")
     (crate / "Cargo.lock").write_text("cargo's")
     (crate / "tests" / "mine.rs").write_text("mine")
     (crate / "src" / "model.rs").write_text("edited")
     done = tf2rust(*convert)
-    assert done.returncode == 0
+    assert done.exit_code == 0
     assert "note: rust_generated_code/src/model.rs was edited; the edited file is now" in done.stderr
     assert (crate / "target").is_dir()
     kept = {"Cargo.lock": "cargo's", "tests/mine.rs": "mine", "src/model.rs.old": "edited"}
@@ -277,7 +295,7 @@ def test_model_metadata_cannot_carry_an_unknown_domain(tmp_path: Path) -> None:
     model.opset_import.append(helper.make_opsetid("com.example", 1))
     path = graphs.save(model, tmp_path / "model.onnx")
     done = tf2rust("from-onnx", path, "--path_to_save", tmp_path / "out", "--model_name", "m")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "com.example.FancyRelu" in done.stderr
 
 

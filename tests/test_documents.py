@@ -25,7 +25,7 @@ LAYER = {
     "inputs": [TENSOR],
     "outputs": [TENSOR],
     "parameters": {...: object},
-    "weights": {...: {"key": str, "shape": [int]}},
+    "weights": {...: {"key": str, "shape": [int], "initializer?": {"name": str, "axes": [int]}}},
 }
 SCHEMAS: dict[str, dict[Any, Any]] = {
     "model_architecture.json": {
@@ -52,16 +52,22 @@ PARAMETERS = {
 
 
 def _check(value: Any, schema: Any, where: str) -> None:
-    """Asserts the form of ``value``: types, lists of one form, or objects with these keys (``...``: any)."""
+    """Asserts the form of ``value``: types, lists of one form, or objects with these keys.
+
+    The key ``...`` stands for any, and ``?`` marks one that can be missing.
+    """
     if isinstance(schema, list):
         assert isinstance(value, list), where
         for i, item in enumerate(value):
             _check(item, schema[0], f"{where}[{i}]")
     elif isinstance(schema, dict):
         assert isinstance(value, dict), where
-        assert ... in schema or value.keys() == schema.keys(), where
+        forms = {key: schema.get(key) or schema.get(f"{key}?") or schema.get(...) for key in value}
+        required = {key for key in schema if key is not ... and not key.endswith("?")}
+        assert all(forms.values()), where
+        assert required <= value.keys(), where
         for key, item in value.items():
-            _check(item, schema.get(key, schema.get(...)), f"{where}.{key}")
+            _check(item, forms[key], f"{where}.{key}")
     else:
         assert isinstance(value, schema), where
 

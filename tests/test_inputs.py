@@ -1,4 +1,4 @@
-"""What ``from-tf`` opens besides plain Keras files: frozen graphs, TFLite, signatures, custom layers and metrics."""
+"""``from-tf`` on other files than plain Keras: frozen graphs, TFLite, signatures, custom layers and metrics."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _signatures(path: Path) -> Path:
 
 
 def _custom(folder: Path) -> Path:
-    """A model with a layer of a module of its own, which nobody has imported."""
+    """A model with a custom layer from a module that is not imported."""
     (folder / "our_layers.py").write_text(CUSTOM)
     namespace: dict[str, Any] = {"__name__": "our_layers"}
     keras = library("keras")

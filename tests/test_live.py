@@ -1,4 +1,4 @@
-"""``tf2rust.convert`` with live models and values in the place of files, and what can be asked of a conversion."""
+"""``tf2rust.convert`` with live models and values instead of files, and the methods of its result."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pickle
 import re
 import time
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import tf2rust
 from tests.crates import ROOT, TARGET, TF_LAYERS
 from tests.models import graphs
+from tf2rust.codegen.report import page
 from tf2rust.live import GivenFiles
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.source import open_tensorflow
@@ -178,15 +180,34 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> tf2rust.conversion.Co
     return tf2rust.convert(model, folder / "out", "live", tf_layers=TF_LAYERS, path_to_fv=np.eye(5, dtype=np.float32))
 
 
+def _tags(text: str) -> list[tuple[str, dict[str, str | None]]]:
+    """The elements in ``text`` except for ``strong``, with their attributes."""
+    found: list[tuple[str, dict[str, str | None]]] = []
+    parser = HTMLParser()
+    parser.handle_starttag = lambda tag, attributes: found.append((tag, dict(attributes)))  # type: ignore[method-assign]
+    parser.feed(text)
+    return [(tag, attributes) for tag, attributes in found if tag != "strong"]
+
+
+def test_a_report_that_is_too_large_for_a_notebook_is_left_out(converted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "_MOST_FRAMED", 1000)
+    assert "<iframe" not in converted._repr_html_()
+    assert "report.html</li>" in converted._repr_html_()
+
+
 def test_a_conversion_as_text_and_in_a_notebook(converted: Any) -> None:
     lines = converted.summary().splitlines()
     assert lines[0].split()[:4] == ["layer", "kind", "output", "parameters"]
     assert [line.split()[1] for line in lines[2:5]] == ["Dense", "Dense", "Softmax"]
     assert "\ntotal" in converted.summary()
-    view = converted._repr_html_()
+    frame, view = re.fullmatch(r"(?s)(.*<iframe .*</iframe>)(.*)", converted._repr_html_()).groups()  # type: ignore[union-attr]
     assert view.count("<tr>") == 1 + 3 + 1
     assert "<script>" not in view
-    assert html.escape(str(converted.crate)) in view
+    # The whole report is one attribute.
+    ((tag, attributes),) = _tags(frame)
+    assert (tag, attributes["sandbox"]) == ("iframe", "allow-scripts")
+    assert attributes["srcdoc"] == (converted.model_info / "report.html").read_text()
+    assert html.escape(str(converted.crate)) in frame
     assert converted.proof.about() in view
     assert str(converted) == f"{converted.crate}: 3 layers, {converted.proof.about()}"
     assert pickle.loads(pickle.dumps(converted)).summary() == converted.summary()
@@ -202,6 +223,7 @@ def test_a_conversion_runs_its_crate(converted: Any, monkeypatch: pytest.MonkeyP
         converted.predict({"z": np.eye(5)})
 
 
+@pytest.mark.targets
 def test_the_callback_in_the_documentation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CARGO_TARGET_DIR", str(TARGET))

@@ -1,4 +1,4 @@
-"""User files beside a model: NPZ, class names, thresholds. Damaged or malicious files give a message."""
+"""The user's other files: NPZ, class names, thresholds. Damaged or malicious ones give a message."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tf2rust.classifier.labels import read_labels
+from tf2rust.classifier.thresholds import read_thresholds
 from tf2rust.errors import ConversionError, UsageError
-from tf2rust.labels import read_labels
 from tf2rust.npz import read_npz
 from tf2rust.options import dims
-from tf2rust.thresholds import read_thresholds
 
 WANTED = "--path_to_fv expects an NPZ file of features"
 

@@ -33,6 +33,7 @@ def test_templates_and_tf_layers_are_inside(wheel: Path) -> None:
     assert not [n for n in names if "target/" in n or n.startswith("tests/")]
 
 
+@pytest.mark.targets
 def test_it_converts_without_tensorflow(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from tf2rust.conversion import Converted
+    from tf2rust.converted.verification import Measured
     from tf2rust.ops.core.dims import Size
-    from tf2rust.verification import Measured
 
     _Path: TypeAlias = str | Path
     _Arrays: TypeAlias = Mapping[str, ArrayLike] | ArrayLike
@@ -44,6 +44,11 @@ def convert(
     dims: Mapping[str, Size] | None = None,
     states: Mapping[str, str] | None = None,
     stream: str | None = None,
+    quantize: str | None = None,
+    calibrate: _Path | _Arrays | None = None,
+    calibration_method: str | None = None,
+    keep_float: Sequence[str] = (),
+    max_loss: str | float | None = None,
     constants: _Path | Mapping[str, ArrayLike] | None = None,
     tf_layers: _Path | None = None,
     targets: Sequence[str] = (),
@@ -62,9 +67,9 @@ def convert(
     function, or an ``onnx.ModelProto``. The options are those of the command line, with ``dims`` for ``--dim`` (a size,
     or the smallest and the largest, by dimension), ``states`` for ``--state`` (outputs by the inputs that they become),
     ``targets`` for ``--with``, and ``rates`` for ``--fpr``. Levels without a rate keep the default rate. Options that
-    are files can be given as values: ``path_to_fv`` and ``constants`` as arrays by input name (or one array, if the
-    model has one input), ``labels`` as a list of names, and ``thresholds`` as numbers by level. Returns the path of the
-    crate, the listing of matched nodes, the proof and the notes.
+    are files can be given as values: ``path_to_fv``, ``calibrate`` and ``constants`` as arrays by input name (or
+    one array, if the model has one input), ``labels`` as a list of names, and ``thresholds`` as numbers by level.
+    Returns the path of the crate, the listing of matched nodes, the proof and the notes.
 
     The conversion runs in a child process with the limits ``max_memory`` and ``time_limit``. With ``custom_objects``,
     which are classes of this process, it runs in this process and without limits; so does that of a live Keras model
@@ -77,9 +82,11 @@ def convert(
     from numbers import Integral
     from pathlib import Path
 
-    from tf2rust import conversion, limits, supervisor
+    from tf2rust import conversion
+    from tf2rust.classifier.thresholds import DEFAULT_RATES
     from tf2rust.live import GivenFiles
-    from tf2rust.thresholds import DEFAULT_RATES
+    from tf2rust.process import limits, supervisor
+    from tf2rust.quantization.settings import Settings
 
     def number(given: Any) -> Any:
         if isinstance(given, tuple):
@@ -111,6 +118,15 @@ def convert(
                     stream=stream,
                     tf_layers=None if tf_layers is None else Path(tf_layers).absolute(),
                     license=license,
+                    quantization=Settings.of(
+                        {
+                            "quantize": quantize,
+                            "calibrate": files.arrays(calibrate, "calibrate"),
+                            "calibration_method": calibration_method,
+                            "keep_float": (keep_float,) if isinstance(keep_float, str) else tuple(keep_float),
+                            "max_loss": max_loss,
+                        }
+                    ),
                     targets=(targets,) if isinstance(targets, str) else tuple(targets),
                 ),
                 "constants": files.arrays(constants, "constants"),
@@ -140,7 +156,7 @@ def verify(path: _Path) -> list[Measured]:
     """
     from pathlib import Path
 
-    from tf2rust import verification
+    from tf2rust.converted import verification
 
     return verification.verify(Path(path))
 
@@ -153,6 +169,6 @@ def predict(path: _Path, arrays: _Arrays) -> dict[str, ndarray]:
     """
     from pathlib import Path
 
-    from tf2rust import execution
+    from tf2rust.converted import execution
 
     return execution.predict(Path(path), arrays)

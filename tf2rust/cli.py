@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,14 +16,15 @@ from rich.console import Console
 
 from tf2rust import __version__, options
 from tf2rust.config import CONFIG
-from tf2rust.crash_report import write_crash_report
 from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
 from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
+from tf2rust.process.crash_report import write_crash_report
+from tf2rust.quantization.settings import Settings
 from tf2rust.stages import stage
 
 if TYPE_CHECKING:
-    from tf2rust.verification import Measured
+    from tf2rust.converted.verification import Measured
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -62,6 +63,11 @@ def from_tf(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
     targets: options.Targets = None,
@@ -105,6 +111,11 @@ def from_onnx(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
@@ -175,6 +186,11 @@ def check(
     dim: options.Dim = None,
     state: options.State = None,
     stream: options.Stream = None,
+    quantize: options.Quantize = None,
+    calibrate: options.Calibrate = None,
+    calibration_method: options.CalibrationMethod = None,
+    keep_float: options.KeepFloat = None,
+    max_loss: options.MaximumLoss = None,
     constants: options.Constants = None,
     tf_layers: options.TfLayers = None,
     license: options.License = None,
@@ -193,8 +209,8 @@ def check(
     given = {**locals(), "trust_code": trust_code or None}
 
     def work() -> int:
-        from tf2rust import checking
         from tf2rust.config import OPTIONS, is_onnx
+        from tf2rust.converted import checking
 
         changes = {name: given.get(name) for name in OPTIONS if name != "path_to_save"}
         found = {**given, **checking.read_options(folder, changes), "path_to_save": folder}
@@ -206,8 +222,8 @@ def check(
 def _check(folder: Path, open_source: Callable[[], Any], given: Mapping[str, Any]) -> int:
     """Compares a conversion with a new one. Returns the exit code: 1 if files differ."""
     messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
-    from tf2rust import checking
     from tf2rust.conversion import convert
+    from tf2rust.converted import checking
 
     reasons = checking.causes(folder, given["model"])
     with (
@@ -319,12 +335,16 @@ def _options(given: Mapping[str, Any]) -> Any:
         tf_layers=None if tf_layers is None else tf_layers.resolve(),
         license=given["license"],
         targets=options.names("--with", given["targets"]),
+        quantization=Settings.of(given),
     )
 
 
 @app.command("verify", cls=DashesOrUnderscores)
 def verify_crate(
     folder: options.Converted,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also measure the error of every layer, with a second crate.")
+    ] = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -335,15 +355,20 @@ def verify_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust import verification
+        from tf2rust import layer_errors
+        from tf2rust.converted import verification
 
         with Messages(err, quiet, verbose).working("Reading the crate") as progress:
             found = verification.verify(folder, progress)
+            errors = layer_errors.layer_errors(folder, progress) if layers else None
         if as_json:
-            _print_json(verification.as_json(folder, found))
+            measured_layers = {} if errors is None else {"layers": [asdict(error) for error in errors]}
+            _print_json(verification.as_json(folder, found) | measured_layers)
             return
         for measured in found:
             out.print(str(measured), markup=False)
+        if errors is not None:
+            out.print(f"\n{layer_errors.as_text(errors)}", markup=False)
 
     _guarded(work)
 
@@ -370,6 +395,41 @@ def add(
     _guarded(work)
 
 
+@app.command("bundle", cls=DashesOrUnderscores)
+def bundle(
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="The output folders of conversions.", show_default=False)
+    ],
+    path_to_save: Annotated[
+        Path, typer.Option("--path_to_save", help="The output folder: new, empty, or written by an earlier bundle.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="The name of the crate. Default: that of the output folder.")
+    ] = None,
+    tf_layers: options.TfLayers = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
+) -> None:
+    """Make one crate of several converted models, which share the layers and equal weights."""
+
+    def work() -> None:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.codegen.crate import CRATE
+        from tf2rust.converted.bundle import write_bundle
+
+        messages, layers = Messages(err, quiet, verbose), None if tf_layers is None else tf_layers.resolve()
+        with messages.working("Reading the models") as progress:
+            notes = write_bundle(folders, path_to_save.absolute(), name, layers, progress)
+        for note in notes:
+            messages.print(f"note: {note}")
+        messages.print(f"{len(folders)} models; next: cd {path_to_save / CRATE} && cargo test --release")
+        out.print(str(path_to_save / CRATE), markup=False)
+
+    _guarded(work)
+
+
 @app.command("run", cls=DashesOrUnderscores)
 def run_crate(
     folder: options.Converted,
@@ -386,7 +446,7 @@ def run_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.execution import run
+        from tf2rust.converted.execution import run
 
         with Messages(err, quiet, verbose).working("Reading the crate") as progress:
             run(folder, inputs, outputs, progress)
@@ -408,7 +468,7 @@ def profile_crate(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust import profiling
+        from tf2rust.converted import profiling
 
         with Messages(err, quiet, verbose).working("Reading the crate") as progress:
             runs = profiling.profile(folder, progress)
@@ -443,7 +503,7 @@ def doctor(as_json: options.Json = False) -> None:
 def size(
     folder: options.Converted,
     target: Annotated[
-        str, typer.Option("--target", help="A Cortex-M: thumbv7em-none-eabihf or thumbv6m-none-eabi.")
+        str, typer.Option("--target", help="thumbv7em-none-eabihf, thumbv6m-none-eabi or riscv32imac-unknown-none-elf.")
     ] = "thumbv7em-none-eabihf",
     budget: options.Budget = None,
     as_json: options.Json = False,
@@ -453,7 +513,7 @@ def size(
     """Measure the flash and RAM that a converted model needs on a microcontroller."""
 
     def work() -> None:
-        from tf2rust.size import check_budget, measure, parse_budget
+        from tf2rust.converted.size import check_budget, measure, parse_budget
 
         most = parse_budget(budget) if budget is not None else {}
         with Messages(err, quiet, verbose).working("Reading the crate") as progress:
@@ -475,8 +535,8 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
     """Converts a model with the options ``given``, and prints the path of the crate or, with ``--json``, a report."""
     messages, choices = Messages(err, given["quiet"], given["verbose"]), _options(given)
     from tf2rust.conversion import convert
-    from tf2rust.size import check_budget, measure, parse_budget
-    from tf2rust.targets.embedded import TRIPLES
+    from tf2rust.converted.size import check_budget, measure, parse_budget
+    from tf2rust.targets.embedded import DEFAULT_TRIPLE
 
     most = parse_budget(given["budget"]) if given["budget"] is not None else {}
     measured: Sequence[Measured] | None = None
@@ -494,7 +554,7 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         elif given["verify"]:
             measured = result.verify(progress)
         if most:
-            check_budget(measure(choices.path_to_save, TRIPLES[0], progress), most)
+            check_budget(measure(choices.path_to_save, DEFAULT_TRIPLE, progress), most)
     if given["as_json"]:
         _print_json(result.as_json(measured))
         return
@@ -502,6 +562,8 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
     )
     _print_figures(messages, result, measured, choices.path_to_save)
+    for agreement in result.agreements[:_MOST_FIGURES]:
+        messages.print(str(agreement))
     out.print(str(result.crate), markup=False)
 
 
@@ -559,7 +621,9 @@ def summary(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.inspection import is_converted, summary_of_folder, summary_of_source
+        from tf2rust.conversion import summary_of_source
+        from tf2rust.converted.folder import is_converted
+        from tf2rust.converted.inspection import summary_of_folder
 
         with err.status("Reading the model"):
             if is_converted(model):
@@ -583,7 +647,7 @@ def report(
     """Print the path of a conversion's report, report.html, and open it in the browser with --open."""
 
     def work() -> None:
-        from tf2rust.inspection import find_report
+        from tf2rust.converted.inspection import find_report
 
         path = find_report(folder).resolve()
         out.print(str(path), markup=False)
@@ -594,6 +658,6 @@ def report(
 
 
 def run() -> None:
-    """Runs the command line. Called by :mod:`tf2rust.child`."""
+    """Runs the command line. Called by :mod:`tf2rust.process.child`."""
     # The name under which a shell completes the command.
     app(prog_name="tf2rust")

@@ -27,7 +27,7 @@ CONFIG = "tf2rust.toml"
 RECORD = "conversion.json"
 """The file in the folder about the model with the options of the conversion."""
 RECORD_VERSION = 1
-SAMPLES_AND_LABELS = ("path_to_fv", "thresholds", "labels", "constants")
+SAMPLES_AND_LABELS = ("path_to_fv", "calibrate", "thresholds", "labels", "constants")
 """The options with a file whose contents become a part of the crate. The record has only their names."""
 
 _Given = dict[str, Any]
@@ -75,6 +75,10 @@ def _states(value: object) -> list[str] | dict[str, str]:
     return {name: _text(output) for name, output in value.items()}
 
 
+def _loss(value: object) -> str:
+    return str(value) if isinstance(value, float | int) and not isinstance(value, bool) else _text(value)
+
+
 def _rates(value: object) -> str:
     if not isinstance(value, dict):
         return _text(value)
@@ -99,6 +103,11 @@ _KEYS: dict[str, tuple[Callable[[object], Any], Any]] = {
     "dim": (_dims, None),
     "state": (_states, None),
     "stream": (_text, None),
+    "quantize": (_text, None),
+    "calibrate": (_path, None),
+    "calibration_method": (_text, None),
+    "keep_float": (_list, None),
+    "max_loss": (_loss, None),
     "constants": (_path, None),
     "tf_layers": (_path, None),
     "license": (_text, None),

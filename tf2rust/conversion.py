@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tf2rust.classifier.scoring import find_scoring, score_column
+from tf2rust.classifier.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 from tf2rust.codegen.crate import (
     CRATE,
     MODEL_INFO,
@@ -21,41 +26,55 @@ from tf2rust.codegen.crate import (
 )
 from tf2rust.codegen.model import build
 from tf2rust.codegen.report.data import Node, Origin
-from tf2rust.codegen.report.page import read_report
-from tf2rust.codegen.summary import Summary
+from tf2rust.codegen.report.page import framed, read_report
+from tf2rust.codegen.summary import Summary, summarise
 from tf2rust.config import RECORD, recorded
 from tf2rust.errors import ConversionError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
 from tf2rust.onnx_import.listing import Listing, listing
+from tf2rust.onnx_import.load import OnnxRuntime
 from tf2rust.onnx_import.match import Matched
 from tf2rust.onnx_import.memory import trim_heap
 from tf2rust.onnx_import.naming import module_paths, name_layers
 from tf2rust.onnx_import.ports import has_other_ports, sequence_inputs, tensor_ports
-from tf2rust.onnx_import.provenance import trace_weights
+from tf2rust.onnx_import.provenance import trace_origins, trace_weights
 from tf2rust.onnx_import.states import check_states
 from tf2rust.onnx_import.tidy import all_nodes
 from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.optimise import optimise
-from tf2rust.proof.attempts import OnlySizesError
-from tf2rust.proof.features import Features, read_features
+from tf2rust.proof.agreement import Agreement, agreement
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
+from tf2rust.proof.samples.attempts import OnlySizesError
+from tf2rust.proof.samples.features import Features, read_features
 from tf2rust.publish import check_target, publish
-from tf2rust.scoring import find_scoring, score_column
-from tf2rust.source import Source, open_onnx, open_tensorflow, read_constants, sha256, with_states, with_stream
+from tf2rust.quantization.dynamic import quantize_dynamically
+from tf2rust.quantization.opset import with_channel_scales
+from tf2rust.quantization.quantize import quantize
+from tf2rust.quantization.result import Quantized
+from tf2rust.quantization.samples import collect_evidence
+from tf2rust.quantization.settings import DYNAMIC, INT8, Settings
+from tf2rust.source import (
+    Source,
+    onnx_runtime,
+    open_onnx,
+    open_tensorflow,
+    read_constants,
+    sha256,
+    with_states,
+    with_stream,
+)
 from tf2rust.stages import Progress, silent, stage
 from tf2rust.targets import check_targets, render_targets
-from tf2rust.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import ArrayLike
 
-    from tf2rust.verification import Measured
+    from tf2rust.converted.verification import Measured
 
 REPORT_VERSION = 1
 LARGEST_SIZE = (1 << 31) - 1
@@ -84,6 +103,7 @@ class Options:
     tf_layers: Path | None = None
     license: str | None = None
     targets: Sequence[str] = ()
+    quantization: Settings | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError for options that no conversion can use."""
@@ -108,14 +128,23 @@ class Options:
                 f"--dim {self.stream}: --stream takes chunks of any length; bind the dimension to one size, or omit "
                 "--dim"
             )
+        if self.quantization is not None:
+            self._check_quantization(self.quantization)
         check_rates(self.rates)
         check_targets(self.targets)
+
+    def _check_quantization(self, settings: Settings) -> None:
+        if self.states or self.stream is not None:
+            raise UsageError("--quantize needs a model without states; remove --state and --stream, or --quantize")
+        if settings.mode == INT8 and settings.calibrate is None and self.path_to_fv is None:
+            raise UsageError("--quantize int8 needs samples to calibrate with; give --calibrate or --path_to_fv")
 
 
 @dataclass(frozen=True)
 class Converted:
     """The result of a conversion: the folders of the crate and of the files about the model, the layers and the nodes
-    they came from, the samples with their reference outputs, and notes.
+    they came from, the samples with their reference outputs, notes, and the agreement of each output with the float
+    model if the model was quantized.
     """
 
     crate: Path
@@ -123,6 +152,7 @@ class Converted:
     listing: Listing
     proof: Proof
     notes: list[str]
+    agreements: Sequence[Agreement] = ()
 
     def __str__(self) -> str:
         return f"{self.crate}: {len(self.listing.layers)} layers, {self.proof.about()}"
@@ -143,6 +173,7 @@ class Converted:
             "tolerances": dict(self.proof.tolerances),
             "graph_differences": {name: asdict(one) for name, one in self.proof.differences.items()},
             "crate_differences": None if measured is None else [asdict(one) for one in measured],
+            "agreements": [one.as_json() for one in self.agreements],
             "notes": list(self.notes),
         }
 
@@ -151,7 +182,7 @@ class Converted:
 
         Raises ConversionError if cargo is missing, or if a difference exceeds its tolerance.
         """
-        from tf2rust.verification import verify
+        from tf2rust.converted.verification import verify
 
         return verify(self.crate, progress)
 
@@ -160,20 +191,24 @@ class Converted:
 
         Raises ConversionError if cargo is missing, or if the model cannot take the arrays.
         """
-        from tf2rust.execution import predict
+        from tf2rust.converted.execution import predict
 
         return predict(self.crate, arrays)
 
     def _repr_html_(self) -> str:
-        """The view in a notebook: the layers, the proof and the notes."""
+        """The view in a notebook: the report with its graph, the layers, the proof and the notes."""
+        report = self.model_info / REPORT
         lines = [
             self.proof.about(),
             *self.proof.graph_figures(),
+            *map(str, self.agreements),
             *(f"note: {note}" for note in self.notes),
-            f"report: {self.model_info / REPORT}",
+            f"report: {report}",
         ]
         items = "".join(f"<li>{escape(one_line(line))}</li>" for line in lines)
-        return f"<strong>{escape(str(self.crate))}</strong>{self._summary().as_html()}<ul>{items}</ul>"
+        # Viewers that show no frames, such as those of repositories, still have the table.
+        table = f"<details><summary>Layers</summary>{self._summary().as_html()}</details>"
+        return f"<strong>{escape(str(self.crate))}</strong>{framed(report)}{table}<ul>{items}</ul>"
 
     def _summary(self) -> Summary:
         return Summary.from_json(read_report(self.model_info / REPORT))
@@ -183,7 +218,12 @@ def _named(options: Options) -> dict[str, object]:
     """The options that differ from their defaults, by their names on the command line. Files have no folder, so that a
     conversion is the same on every machine.
     """
-    files = {"path_to_fv": options.path_to_fv, "thresholds": options.thresholds, "labels": options.labels}
+    files = {
+        "path_to_fv": options.path_to_fv,
+        "thresholds": options.thresholds,
+        "labels": options.labels,
+        "calibrate": None if options.quantization is None else options.quantization.calibrate,
+    }
     found = {
         "model_name": options.model_name,
         "binary_classification": options.binary_classification,
@@ -196,6 +236,7 @@ def _named(options: Options) -> dict[str, object]:
         "stream": options.stream,
         "tf_layers": None if options.tf_layers is None else str(options.tf_layers),
         "license": options.license,
+        **({} if options.quantization is None else options.quantization.named()),
     }
     return {name: value for name, value in found.items() if value is not None}
 
@@ -205,6 +246,14 @@ def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tupl
     with stage("matching layers"):
         source, dims = _of_tensors(source, dims or {})
         return _finish(source, _match(source, dims))
+
+
+def summary_of_source(source: Source, dims: Mapping[str, Size]) -> Summary:
+    """The summary of a model, for the sizes in ``dims`` and otherwise 1. Raises ConversionError for unmatched nodes."""
+    found, graph = match_layers(source, dims)
+    if found.unmatched:
+        raise ConversionError([item.sentence() for item in found.unmatched if item.blocked_by is None])
+    return summarise(build(graph, inplace=True, memdrop=True), graph, {})
 
 
 def _of_tensors(source: Source, dims: Mapping[str, Size]) -> tuple[Source, Mapping[str, Size]]:
@@ -229,6 +278,7 @@ def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers, module_paths(source.proto.graph))
     trace_weights(graph, source.proto.graph, source.node_layers)
+    trace_origins(graph, matched.initializers)
     return listing(matched, graph), graph
 
 
@@ -244,7 +294,16 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
                 "--stream needs a model without states; this one has states of its own or by --state."
             )
         source = with_stream(source, dims, options.stream)
-    matched, features, proof, notes = _proven(source, dims, options.path_to_fv, progress)
+        read: _Read = partial(_features, options.path_to_fv)
+    original, quantized = source, None
+    if options.quantization is not None:
+        source, read, quantized = _quantized(source, dims, options, options.quantization, progress)
+    matched, features, proof, notes = _proven(source, dims, read, progress)
+    if quantized is not None:
+        proof = _with_original(proof, original, quantized)
+        if not quantized.agreements:
+            quantized = replace(quantized, agreements=list(proof.agreements.values()), samples=proof.samples)
+        notes = [*quantized.notes, *notes]
     trim_heap()
     with stage("finding classes and thresholds"):
         scoring, scoring_notes = find_scoring(
@@ -263,10 +322,12 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         digest = sha256(source.path)
         crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers, options.license)
-        model_info = MODEL_INFO if source.is_onnx else TENSORFLOW_MODEL_INFO
+        model_info = MODEL_INFO if original.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
         origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
+        if quantized is not None:
+            origin = replace(origin, quantization=quantized.as_json())
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
         files.texts.update(render_targets(files.interface, options.targets))
         record = recorded(source.path.name, digest, {**_named(options), **source.opening})
@@ -278,12 +339,14 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         scoring_notes = [note for note in scoring_notes if not note.startswith(ZEROS)]
     notes = [*source.notes, *matched.notes, *notes, *scoring_notes, *files.notes, *published.notes()]
     notes = [one_line(note) for note in notes]
-    return Converted(options.path_to_save / CRATE, options.path_to_save / model_info, found, proof, notes)
+    folders = options.path_to_save / CRATE, options.path_to_save / model_info
+    return Converted(*folders, found, proof, notes, [] if quantized is None else quantized.agreements)
 
 
 def _without_folders(note: str, options: Options) -> str:
     """A note that names the files of options without their folders, as the files of a conversion do."""
-    for path in (options.path_to_fv, options.thresholds, options.labels):
+    calibrate = None if options.quantization is None else options.quantization.calibrate
+    for path in (options.path_to_fv, options.thresholds, options.labels, calibrate):
         if path is not None:
             note = note.replace(str(path), path.name)
     return note
@@ -298,8 +361,50 @@ def _origin(source: Source, options: CrateOptions, found: Listing, notes: Sequen
     return Origin(options.source_name, options.source_sha256, nodes, *lists, notes)
 
 
+_Read = Callable[[LayerGraph], Features | None]
+"""Reads the user's samples for a matched model; None if there are none."""
+
+
+def _features(path: Path | None, graph: LayerGraph) -> Features | None:
+    return None if path is None else read_features(path, graph)
+
+
+def _quantized(
+    source: Source, dims: Mapping[str, Size], options: Options, settings: Settings, progress: Progress
+) -> tuple[Source, _Read, Quantized]:
+    """The quantized model, whose reference is ONNX Runtime, and what reads the samples that prove it."""
+    if source.states:
+        raise ConversionError("--quantize needs a model without states, but this one keeps a state between calls.")
+    source = with_channel_scales(source)
+    with stage("matching layers", progress):
+        matched = _match(source, dims)
+        _refuse_unmatched(matched)
+        evidence, tested = collect_evidence(matched.graph, options.path_to_fv, settings.calibrate)
+        found, _ = _finish(source, matched)
+    names = {node: row.name for row in found.layers for node in row.nodes}
+    analysis = analyse(source.proto, dims, source.weights)
+    if settings.mode == DYNAMIC:
+        with stage("quantizing", progress):
+            made = quantize_dynamically(source, analysis, names, settings)
+    else:
+        made = quantize(source, analysis, names, evidence, settings, progress)
+    run = OnnxRuntime(made.proto, made.weights)
+    framework = f"{onnx_runtime()} on the quantized model"
+    changed = replace(source, proto=made.proto, weights=made.weights, run=run, framework=framework, node_layers=names)
+    return changed, lambda graph: tested, made
+
+
+def _with_original(proof: Proof, original: Source, quantized: Quantized) -> Proof:
+    """The proof with the float model's outputs, and how the quantized model agrees with them."""
+    outputs = {name: array for name, array in original.run(proof.inputs).items() if array.dtype == np.float32}
+    found = {
+        name: agreement(name, array, proof.outputs[name], quantized.axes.get(name)) for name, array in outputs.items()
+    }
+    return replace(proof, original=outputs, agreements=found)
+
+
 def _proven(
-    source: Source, given: Mapping[str, Size], samples: Path | None, progress: Progress
+    source: Source, given: Mapping[str, Size], read: _Read, progress: Progress
 ) -> tuple[Matched, Features | None, Proof, list[str]]:
     """The matched model, the user's samples, the proof, and notes.
 
@@ -314,7 +419,7 @@ def _proven(
             matched.graph.states, matched.graph.stream = list(source.states), source.stream
             check_names([v.name for v in matched.graph.inputs] + [name for name, _ in matched.graph.outputs])
         with stage(f"running {source.framework} on the samples", progress):
-            features = None if samples is None else read_features(samples, matched.graph)
+            features = read(matched.graph)
             try:
                 proof, notes = prove(source, matched.graph, features, score_column(matched.graph))
             except OnlySizesError as error:

@@ -33,6 +33,7 @@ _TARGETS = (
     ("wasm32-unknown-unknown", "WebAssembly"),
     ("thumbv7em-none-eabihf", "firmware for Cortex-M4F and M7"),
     ("thumbv6m-none-eabi", "firmware for Cortex-M0+"),
+    ("riscv32imac-unknown-none-elf", "firmware for RISC-V"),
 )
 _PROGRAMS = (
     ("cc", "C libraries and linking", "install a C compiler such as gcc"),
@@ -40,6 +41,7 @@ _PROGRAMS = (
     ("node", "testing WebAssembly", "install Node.js"),
     ("chromium", "testing web pages", "install Chromium"),
     ("qemu-system-arm", "testing firmware", "install QEMU"),
+    ("qemu-system-riscv32", "testing firmware for RISC-V", "install QEMU"),
 )
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.classifier.thresholds import FORMAT_VERSION
 from tf2rust.codegen.crate import write_npz
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.ops.core.dtypes import as_stored
-from tf2rust.proof.features import ONLY_INPUT
+from tf2rust.proof.samples.features import ONLY_INPUT
 from tf2rust.stages import brief
-from tf2rust.thresholds import FORMAT_VERSION
 
 _KERAS = ("keras", "tf_keras")
 _EPOCH = (1980, 1, 1, 0, 0, 0)

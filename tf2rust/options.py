@@ -15,15 +15,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 
-from tf2rust import limits
+from tf2rust.classifier.thresholds import DEFAULT_RATES, LEVELS, check_rates
 from tf2rust.errors import UsageError
 from tf2rust.ops.core.dims import Size
+from tf2rust.process import limits
+from tf2rust.quantization.settings import DEFAULT_METHOD, METHODS
 from tf2rust.stages import brief
-from tf2rust.thresholds import DEFAULT_RATES, LEVELS, check_rates
 
-SAMPLES, CLASSIFIER, GENERATED, MODEL, RUN = (
+SAMPLES, CLASSIFIER, QUANTIZATION, GENERATED, MODEL, RUN = (
     "Samples and proof",
     "Classifiers",
+    "Quantization",
     "Generated code",
     "Model",
     "Command",
@@ -156,6 +158,48 @@ Rates = Annotated[
 Labels = Annotated[
     Path | None,
     typer.Option("--labels", help="Class names, one per line or as a JSON list.", rich_help_panel=CLASSIFIER),
+]
+Quantize = Annotated[
+    str | None,
+    typer.Option(
+        "--quantize",
+        help="int8: compute with 8-bit integers, calibrated on samples; dynamic: store weights as 8-bit integers and "
+        "find the ranges of activations while the model runs.",
+        rich_help_panel=QUANTIZATION,
+    ),
+]
+Calibrate = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibrate",
+        help="An NPZ file of samples by input name for --quantize int8. Default: those of --path_to_fv.",
+        rich_help_panel=QUANTIZATION,
+    ),
+]
+CalibrationMethod = Annotated[
+    str | None,
+    typer.Option(
+        "--calibration_method",
+        help=f"How ranges are found: {', '.join(METHODS)}. Default: {DEFAULT_METHOD}, the least squared error.",
+        rich_help_panel=QUANTIZATION,
+    ),
+]
+KeepFloat = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep_float",
+        help="A layer to keep in float, by its name in `tf2rust patterns`. Can be repeated.",
+        rich_help_panel=QUANTIZATION,
+    ),
+]
+MaximumLoss = Annotated[
+    str | None,
+    typer.Option(
+        "--max_loss",
+        help="Keep layers in float until the loss is at most this: the share of samples with another class, or the "
+        "relative error of numbers. top1=X, rms=X and auc=X say which loss is meant.",
+        rich_help_panel=QUANTIZATION,
+    ),
 ]
 Dim = Annotated[
     list[str] | None,

@@ -101,8 +101,6 @@ def with_stream(source: Source, dims: Mapping[str, Size], time: str | None) -> S
 def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> Source:
     """Opens an ONNX file and binds the inputs in ``constants`` to these arrays. The reference is ONNX Runtime."""
     with stage("reading the model"):
-        import onnxruntime
-
         loaded = load_onnx(path)
         proto, weights = loaded.proto, loaded.weights
         if constants:
@@ -111,9 +109,16 @@ def open_onnx(path: Path, constants: Mapping[str, np.ndarray] | None = None) -> 
     def run(inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         return OnnxRuntime(proto, weights)(inputs)
 
-    framework = f"ONNX Runtime {onnxruntime.__version__}"
+    framework = onnx_runtime()
     opening = {"constants": sorted(constants)} if constants else {}
     return Source(path, proto, framework, run, weights=weights, notes=loaded.notes, opening=opening)
+
+
+def onnx_runtime() -> str:
+    """The name of ONNX Runtime with its version."""
+    import onnxruntime
+
+    return f"ONNX Runtime {onnxruntime.__version__}"
 
 
 def open_tensorflow(

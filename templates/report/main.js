@@ -91,6 +91,7 @@ startGraph(showDetails);
 showDetails(null);
 showLayers();
 showProof();
+showQuantization();
 showMemory();
 startTime();
 showNotes();

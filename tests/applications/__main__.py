@@ -1,6 +1,6 @@
-"""``python -m tests.applications NAME FOLDER [--full] [--saved_model]``: one network of keras.applications as a crate.
+"""``python -m tests.applications NAME FOLDER [--full] [--saved_model]`` converts one network of keras.applications.
 
-A process of its own gives back the memory that TensorFlow keeps. The stages' times go to stdout.
+A separate process returns the memory that TensorFlow keeps. The times of the stages go to stdout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tf2rust.source import open_tensorflow
 
 
 def main(name: str, folder: Path, *, full: bool, saved_model: bool) -> None:
-    """Writes the crate into ``folder``; the model's file goes beside it."""
+    """Writes the crate into ``folder``, and the model's file next to it."""
     start = time.perf_counter()
 
     def lap(stage: str) -> None:

@@ -1,4 +1,4 @@
-"""The families of keras.applications, and how small a member is tested when time is short."""
+"""The families of keras.applications, and the small member of each that the plain tests convert."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Member:
-    """One network: the arguments of its function at full size, and those of one that is quickly built."""
+    """One network: the arguments of its function at full size, and those of a small one."""
 
     full: dict[str, Any] = field(default_factory=dict)
     small: dict[str, Any] | None = None

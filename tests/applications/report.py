@@ -1,7 +1,7 @@
-"""``python -m tests.applications.report [NAME …]``: every network at full size, from both kinds of file, as a table.
+"""``python -m tests.applications.report [NAME …]`` writes docs/applications.md: every network at full size, as a table.
 
-Each is converted, built and tested for itself, and then deleted, as they take a gigabyte of disk each. Without names an
-hour; the rows of other networks are kept. Writes docs/applications.md.
+Each network is converted from both kinds of file, built, tested and then deleted, because it takes a gigabyte of disk.
+Without names, this takes an hour; with names, the rows of other networks are kept.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ tests.applications.report` writes this page.
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one network."""
+    """The result of one network."""
 
     name: str
     route: str
@@ -71,7 +71,7 @@ class Row:
 
 
 def measure(name: str, saved_model: bool, work: Path) -> Row:
-    """Converts the network in a process of its own, builds the crate in ``work``, tests it and lets it predict."""
+    """Converts the network in a separate process, builds the crate in ``work``, runs its tests and a prediction."""
     folder, crate = work / name.lower(), name.lower()
     command = [sys.executable, "-m", "tests.applications", name, str(folder), "--full"]
     command += ["--saved_model"] if saved_model else []
@@ -105,7 +105,7 @@ def measure(name: str, saved_model: bool, work: Path) -> Row:
 
 
 def main(names: list[str]) -> None:
-    """Measures the networks called ``names``, or all, and writes the table after each."""
+    """Measures the networks in ``names``, or all, and writes the table after each."""
     kept = ROOT / "build" / "applications.json"
     kept.parent.mkdir(exist_ok=True)
     known = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else []

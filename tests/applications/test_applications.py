@@ -1,6 +1,6 @@
 """keras.applications: every family converts, and its crate agrees with TensorFlow.
 
-Small members are tested always, all of them at full size by ``make applications``.
+The plain tests convert small members; ``make applications`` converts all at full size.
 """
 
 from __future__ import annotations

@@ -131,7 +131,7 @@ def keras_2(last: Json) -> Json:
 
 
 def _with_class_name(found: Json) -> Json:
-    """The layer with a class name among its arguments, where it does not describe an object."""
+    """The layer with a class name in an argument that does not describe an object."""
     return found | {"config": found["config"] | {"class_name": "Dense"}}
 
 

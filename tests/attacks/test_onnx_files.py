@@ -52,7 +52,7 @@ def taking_little() -> Iterator[None]:
 
 
 def test_a_file_that_is_exchanged_for_a_link_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folder changes between the check of the file and its opening."""
+    """The folder changes after the file was checked and before it is opened."""
     (attack,) = (a for a in ATTACKS if a.name == "a file as it should be")
     path = attack.save(tmp_path)
     plain = os.open

@@ -21,7 +21,7 @@ from tests.models.large import chain
 from tf2rust.cli import app
 from tf2rust.codegen.report.page import read_report, render_report
 from tf2rust.conversion import Options, convert, match_layers
-from tf2rust.inspection import find_report, summary_of_folder
+from tf2rust.converted.inspection import find_report, summary_of_folder
 from tf2rust.proof.proof import Difference
 from tf2rust.source import open_onnx
 
@@ -238,7 +238,10 @@ def test_the_commands(folders: dict[str, Path], tmp_path: Path) -> None:
     assert missing.exit_code == 2
     assert "is not the output folder of a conversion: give the folder of --path_to_save" in missing.stderr
     (tmp_path / ".tf2rust").write_text("{}")
-    assert "has no report.html: an earlier version of tf2rust wrote it" in _run("summary", tmp_path).stderr
+    assert (
+        "has no report.html: it was deleted, or an earlier version of tf2rust wrote the folder"
+        in _run("summary", tmp_path).stderr
+    )
     (tmp_path / "model_info").mkdir()
     (tmp_path / "model_info" / "report.html").write_text("<html>")
     assert "cannot be read (it has no data); convert the model again" in _run("summary", tmp_path).stderr

@@ -1,6 +1,6 @@
-"""``python -m tests.conformance [--update] [PATTERN]``: runs the conformance suites and says what became of the cases.
+"""``python -m tests.conformance [--update] [PATTERN]`` runs ONNX' conformance suites and prints the results.
 
-With ``--update`` the list of results, ``results.json``, is written anew, and with it ``docs/onnx-operators.md``.
+``--update`` rewrites the list of results, ``results.json``, and ``docs/onnx-operators.md``.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,8 @@ import numpy as np
 
 from tests.conformance.suite import Case, DataSet
 from tests.crates import CARGO_PROFILE, ROOT, TARGET, TF_LAYERS
+from tf2rust.classifier.scoring import Scoring
+from tf2rust.classifier.thresholds import Thresholds
 from tf2rust.codegen.crate import CrateOptions, write_npz
 from tf2rust.codegen.model import Model, build
 from tf2rust.codegen.render import render_crate
@@ -24,12 +25,10 @@ from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
 from tf2rust.rust.literals import RUST_TYPES, own_type, rust_str
-from tf2rust.scoring import Scoring
 from tf2rust.source import Source
-from tf2rust.thresholds import Thresholds
 
 CRATES = 4
-"""Crates that the modules are dealt out to: cargo compiles several at a time."""
+"""The number of crates that share the modules; cargo compiles several at a time."""
 
 _WORKSPACE = """[workspace]
 resolver = "3"
@@ -46,12 +45,6 @@ alloc = []
 
 [dependencies]
 tf-layers = {{ path = "{tf_layers}" }}
-"""
-# The modules carry no weights of their own: what `new` would read is empty.
-_BUILD = """fn main() {
-    let out = std::env::var("OUT_DIR").unwrap();
-    std::fs::write(std::path::Path::new(&out).join("weights.bin"), []).unwrap();
-}
 """
 _MAIN = """#![allow(dead_code)]
 use std::panic::catch_unwind;
@@ -85,6 +78,13 @@ mod weights;
 use tf_layers::io::{{Npz, NpzWriter}};
 use tf_layers::tensor::{{TensorView, {types}}};
 
+/// The modules embed no weights.
+mod blob {{
+    pub fn parts() -> [&'static [u8]; 0] {{
+        []
+    }}
+}}
+
 pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
     let bytes = std::fs::read(format!("{{folder}}/{{set}}_in.npz"))?;
     let arrays = Npz::parse(&bytes)?;
@@ -102,7 +102,7 @@ pub fn run(folder: &str, set: &str) -> Result<(), Box<dyn std::error::Error>> {{
 
 @dataclass(frozen=True)
 class Program:
-    """A case's model, or one of several where data sets differ in what is bound, as Rust."""
+    """The Rust of a case's model. A case has several if its data sets bind different inputs."""
 
     name: str
     texts: Mapping[str, str]
@@ -111,11 +111,11 @@ class Program:
 
 
 class NotConvertedError(Exception):
-    """The model is refused; the message says why."""
+    """The model is refused; the message has the reason."""
 
 
 def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], folder: Path) -> Program:
-    """The Rust of a case's model; its arrays are written to ``folder`` at once.
+    """The Rust of a case's model. Writes its arrays to ``folder``.
 
     Raises NotConvertedError with the first reason if a node is not supported.
     """
@@ -145,14 +145,8 @@ def convert(case: Case, name: str, source: Source, sets: Mapping[str, DataSet], 
     _save(place / "weights.npz", model.weights.arrays())
     for key, data in sets.items():
         _save(place / f"{key}_in.npz", {p.name: data.inputs[p.name] for p in model.inputs})
-    files = {Path(k).name: _as_module(text) for k, text in texts.items()}
+    files = {Path(k).name: text for k, text in texts.items()}
     return Program(name, {**files, "mod.rs": _module(model)}, sets)
-
-
-def _as_module(text: str) -> str:
-    """A file of a crate as one of a module; weights come from NPZ files, not from crates beside it."""
-    text = text.replace("crate::weights", "super::weights")
-    return re.sub(r"case_weights_\d+::weights\(\)", "&[]", text)
 
 
 def check_ports(data: DataSet, graph: LayerGraph) -> None:
@@ -176,7 +170,6 @@ def write(programs: Sequence[Program], folder: Path) -> None:
 def _write_crate(folder: Path, index: int, programs: Sequence[Program]) -> None:
     (folder / "src").mkdir(parents=True)
     (folder / "Cargo.toml").write_text(_MANIFEST.format(index=index, tf_layers=TF_LAYERS.as_posix()))
-    (folder / "build.rs").write_text(_BUILD)
     lines = []
     for program in programs:
         module = folder / "src" / program.name
@@ -215,7 +208,7 @@ def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def run(folder: Path) -> dict[tuple[str, str], str]:
-    """Compiles and runs all crates; what each program said of each data set: ``ok``, ``error: …`` or ``panic``."""
+    """Compiles and runs all crates. Returns the result of each data set: ``ok``, ``error: …`` or ``panic``."""
     environment = {**os.environ, "CARGO_TARGET_DIR": str(TARGET), "RUSTFLAGS": "-A warnings"}
     command = ["cargo", "build", "--release", "--workspace", "--message-format=json"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -238,6 +231,6 @@ def _run(binary: str, data: Path) -> Iterator[tuple[tuple[str, str], str]]:
 
 
 def outputs(folder: Path, program: str, key: str) -> dict[str, np.ndarray]:
-    """What a program wrote for a data set."""
+    """The arrays that a program wrote for a data set."""
     with np.load(folder / "data" / program / f"{key}_out.npz") as arrays:
         return {name: arrays[name] for name in arrays.files}

@@ -1,4 +1,4 @@
-"""Converts, compiles, runs and compares the cases: what became of each."""
+"""Converts, compiles, runs and compares the cases."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conformance.build import NotConvertedError, Program, convert, outputs
 from tests.conformance.suite import Case, DataSet, out_of_scope
 from tf2rust.onnx_import.constants import bind_constants
 from tf2rust.ops.core.dtypes import as_stored, from_stored, is_float
-from tf2rust.proof.tolerance import relative_tolerance
+from tf2rust.proof.tolerance.tolerance import relative_tolerance
 from tf2rust.source import Source
 
 PASS, OUT_OF_SCOPE, FAIL = "pass", "out of scope", "fail"
@@ -33,7 +33,7 @@ binds them with ``--constants``. The list of results names the bound inputs.
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a case: the reason where it did not pass, and the inputs bound where some were."""
+    """The result of a case: its status, the reason if it did not pass, and the inputs that were bound."""
 
     status: str
     reason: str = ""
@@ -118,7 +118,7 @@ def _parameters(model: onnx.ModelProto) -> tuple[str, ...]:
 
 
 def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> Iterator[str]:
-    """What is wrong with the outputs, if anything is."""
+    """The reasons why the outputs are not the expected ones."""
     for program in item.programs:
         for key, data in program.sets.items():
             verdict = said.get((program.name, key), "did not run")
@@ -133,7 +133,7 @@ def _wrong(item: _Converted, said: dict[tuple[str, str], str], folder: Path) -> 
 
 
 def difference(found: np.ndarray, expected: np.ndarray, rtol: float, atol: float) -> str | None:
-    """How two arrays differ by more than the contract's bound and the case's own; None if they do not."""
+    """The difference of two arrays if it exceeds both the contract's bound and that of the case; otherwise None."""
     if found.dtype.kind == "U":
         expected = as_stored(expected).astype(found.dtype)
     if found.dtype != expected.dtype:

@@ -47,7 +47,7 @@ or options, such as the axis of a DFT, bound at conversion, as `--constants` doe
 
 @dataclass
 class _Tests:
-    """What became of an operator's own tests."""
+    """The results of an operator's node tests."""
 
     passed: int = 0
     failed: int = 0
@@ -66,7 +66,7 @@ def page() -> str:
 
 
 def _operators() -> list[str]:
-    """The operators of ONNX' own domain that are not on their way out."""
+    """The operators of ONNX' own domain that are not deprecated."""
     return sorted({s.name for s in onnx.defs.get_all_schemas() if s.domain == "" and not s.deprecated})
 
 

@@ -1,4 +1,4 @@
-"""The checked-in list of what became of every case."""
+"""The checked-in list of the results of all cases."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATH = Path(__file__).parent / "results.json"
 
 
 def read() -> dict[str, Result]:
-    """The results by ``suite/name``; none where there is no list yet."""
+    """The results by ``suite/name``; empty if there is no list yet."""
     if not PATH.exists():
         return {}
     listed: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def read() -> dict[str, Result]:
 
 
 def write(results: Mapping[str, Result]) -> None:
-    """Writes the list: for every suite, names under their status and, where there is one, their reason."""
+    """Writes the list: for every suite, the names of the cases by status and, if there is one, by reason."""
     listed: dict[str, Any] = {}
     for suite in SUITES:
         groups: dict[str, Any] = {PASS: [], "pass with constants": {}, OUT_OF_SCOPE: {}, FAIL: {}}
@@ -50,7 +50,7 @@ def write(results: Mapping[str, Result]) -> None:
 
 
 def summary(results: Mapping[str, Result]) -> str:
-    """A line for each suite: how many of each status."""
+    """A line for each suite with the number of cases per status."""
     lines = []
     for suite in SUITES:
         own = [r for key, r in results.items() if key.startswith(f"{suite}/")]

@@ -1,4 +1,4 @@
-"""The cases that the ``onnx`` package carries: models with inputs and the outputs that they must give."""
+"""The cases in the ``onnx`` package: models with inputs and expected outputs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Case:
-    """A model and what it must compute, to |found − expected| ≤ atol + rtol · |expected| or the contract's bound."""
+    """A model and its expected outputs.
+
+    An output passes if |found − expected| ≤ atol + rtol · |expected| or if the difference is within the contract's
+    bound.
+    """
 
     suite: str
     name: str
@@ -60,7 +64,7 @@ _OUTSIDE_OPS = {
 
 
 def out_of_scope(model: onnx.ModelProto) -> str | None:
-    """Why a model is not what this project converts; None if it is."""
+    """The reason why the model is out of scope; None if it is in scope."""
     graph = model.graph
     given = {info.name for info in graph.input}
     for info in (*graph.input, *graph.output):
@@ -84,7 +88,7 @@ def out_of_scope(model: onnx.ModelProto) -> str | None:
 
 
 def load(suites: Sequence[str] = SUITES, pattern: str = "") -> Iterator[Case]:
-    """The cases of these suites whose name matches ``pattern``, in the order of their names."""
+    """The cases of these suites whose names match ``pattern``, sorted by name."""
     for suite in suites:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the package computes with infinities on purpose
@@ -107,7 +111,7 @@ def load(suites: Sequence[str] = SUITES, pattern: str = "") -> Iterator[Case]:
 
 
 def _light(url: str) -> tuple[onnx.ModelProto, list[tuple[list[np.ndarray], list[np.ndarray]]]]:
-    """A model of the zoo whose weights are made up, and what it makes of numbers that ascend from 0 to 1."""
+    """A model of the zoo with seeded weights, and its outputs for ascending numbers from 0 to 1."""
     path = Path(onnx.__file__).parents[1] / url
     model = onnx.load(path)
     initial = {tensor.name for tensor in model.graph.initializer}
@@ -142,7 +146,7 @@ def _tensor(path: Path) -> np.ndarray:
 
 
 def _named(model: onnx.ModelProto, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> DataSet:
-    """A data set by name; where initializers are listed among the inputs they may be left out of the data."""
+    """A data set by name. Inputs that are initializers may be missing."""
     initial = {tensor.name for tensor in model.graph.initializer}
     names = [info.name for info in model.graph.input]
     if len(inputs) < len(names):

@@ -1,6 +1,6 @@
-"""ONNX' own conformance suites: what passed passes, and the list says so.
+"""ONNX' conformance suites: the results equal the checked-in list.
 
-``python -m tests.conformance --update`` writes the list anew; its changes are then looked at like any other.
+``python -m tests.conformance --update`` rewrites the list; review its changes.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""tf-layers and generated crates on processors that this machine is not: NEON and WebAssembly, emulated."""
+"""tf-layers and generated crates on emulated processors: Arm with NEON, and WebAssembly."""

@@ -20,7 +20,7 @@ _COMPLETE = "packages.txt"
 
 
 class UnavailableError(Exception):
-    """The toolchain is not available on this machine; the message says why and what to do."""
+    """The toolchain is not available on this machine; the message has the reason and a remedy."""
 
 
 def toolchain(folder: Path) -> Path:
@@ -47,7 +47,7 @@ def toolchain(folder: Path) -> Path:
 
 
 def find(root: Path, pattern: str) -> Path:
-    """The one file or folder of the toolchain, or the last of several by name."""
+    """The file or folder of the toolchain that matches; of several, the last by name."""
     found = sorted(root.glob(pattern))
     if not found:
         raise UnavailableError(f"The packages that were fetched have no {pattern}; remove {root} to fetch them anew.")
@@ -55,7 +55,7 @@ def find(root: Path, pattern: str) -> Path:
 
 
 def _closure(packages: Sequence[str]) -> set[str]:
-    """The packages and what they depend on."""
+    """The packages and their dependencies."""
     others = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
     listed = _run(["apt-cache", "depends", "--recurse", *(f"--no-{kind}" for kind in others), *packages], TF_LAYERS)
     return {line for line in listed.splitlines() if re.match("[a-z0-9]", line)}

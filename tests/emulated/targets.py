@@ -30,7 +30,7 @@ class Target:
             raise UnavailableError(f"`{' '.join(command)}` fails: {done.stderr.strip().splitlines()[-1]}")
 
     def environment(self, root: Path) -> dict[str, str]:
-        """The variables with which a plain ``cargo test`` compiles for the target and runs there."""
+        """The environment variables with which a plain ``cargo test`` compiles for the target and runs there."""
         linker, flags, runner = self._tools(root)
         tools = {"LINKER": linker, "RUNNER": runner}
         prefix = f"CARGO_TARGET_{self.triple.replace('-', '_').upper()}"

@@ -8,7 +8,7 @@ from wasmtime import Engine, ExitTrap, Linker, Module, Store, Trap, WasiConfig
 
 
 def main(path: str, *arguments: str) -> int:
-    """Runs the program and gives its exit code; a trap, which is how a panic ends here, is told on stderr."""
+    """Runs the program and returns its exit code. A panic ends in a trap, whose message goes to stderr."""
     engine = Engine()
     wasi = WasiConfig()
     wasi.argv = [path, *arguments]

@@ -23,6 +23,7 @@ LIGHT = ("several_models", "threads")
 """Programs without dependencies from a registry, and whose models convert quickly."""
 OUTPUTS = {
     "several_models": r"scorer\n  input  x: f32 \[batch, 4\]\n  output probabilities: f32 \[batch, 3\] = .*\nanomaly\n",
+    "bundle": r"(?s)scorer: 1 inputs, 0 states\n.*scorer Some\(\[0\..*anomaly Some\(\[.*unknown None\n",
     "threads": r"requests by class: \[\d+, \d+, \d+\]\n",
     "streaming": r"loud from sample Some\(8448\), level at the end \[\[0\.50\]\]\nlevel after a reset \[\[0\.00\]\]\n",
     "image": r"\[\[0\.\d+, 0\.\d+, 0\.\d+, 0\.\d+\]\]\n",

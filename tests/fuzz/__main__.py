@@ -1,4 +1,4 @@
-"""``python -m tests.fuzz``: runs cases until the time is over, and keeps what it finds."""
+"""``python -m tests.fuzz`` runs cases until the time is over, and stores findings."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tests.fuzz.worker import run_alone
 
 _LIVE_SECONDS = 5.0
 _ROUND = 1000
-"""Cases of one front before the next one has its turn."""
+"""The number of cases of one front before the next front runs."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The exit code: 1 where there was a finding."""
+    """Returns the exit code: 1 if there was a finding."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--front", action="append", choices=sorted(FRONTS), help="may be repeated; default: all")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="for how long; default: without end")
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(tallies: list[Tally], options: argparse.Namespace) -> None:
-    """Rounds over the fronts until the time is over or all have had their cases."""
+    """Takes turns between the fronts until the time is over or all cases have run."""
     until, printed = time.monotonic() + options.seconds, time.monotonic()
     for start in itertools.count(0, _ROUND):
         stop = start + _ROUND if options.count is None else min(start + _ROUND, options.count)
@@ -57,7 +57,7 @@ def _run(tallies: list[Tally], options: argparse.Namespace) -> None:
 
 
 def _replay(tally: Tally) -> list[str]:
-    """What was found once and is found still."""
+    """The stored findings that still occur."""
     tally.front.prepare()
     found = [(path, run_alone(tally.front, path.read_bytes())) for path in kept(tally.front)]
     return [

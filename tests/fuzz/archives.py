@@ -1,4 +1,4 @@
-"""Mutations of zip archives: of their members, and of what the format says about them."""
+"""Mutations of zip archives: of their members, and of the records that describe them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _FIELDS = {
     _CENTRAL: (4, 6, 8, 10, 16, 20, 24, 28, 30, 38, 42),
     _END: (8, 10, 12, 16),
 }
-"""Where the numbers of each record are."""
+"""The offsets of the numbers in each record."""
 _ENCRYPTED = 1
 
 Members = list[tuple[str, bytes]]
 
 
 def members(data: bytes) -> Members | None:
-    """The members of an archive in order; None where it cannot be read."""
+    """The members of an archive in order; None if it cannot be read."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return [(info.filename, archive.read(info)) for info in archive.infolist()]

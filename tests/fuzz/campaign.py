@@ -1,4 +1,4 @@
-"""A run over fronts: its cases, its counts, and what becomes of findings."""
+"""A run over fronts: it counts results, and minimises and stores findings."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from tests.fuzz.oracle import CONVERTED, ISOLATED, REFUSED, Finding
 from tests.fuzz.worker import run
 
 FINDINGS = Path(__file__).parent / "findings"
-"""Regression inputs: what was found once and must not be found again."""
+"""Regression inputs: former findings, which must not occur again."""
 _LARGEST_KEPT = 1 << 16
 
 
 @dataclass
 class Tally:
-    """What became of a front's cases."""
+    """The results of a front's cases."""
 
     front: Front
     counts: Counter[str] = field(default_factory=Counter)
@@ -39,11 +39,11 @@ class Tally:
 
     @property
     def failures(self) -> dict[str, tuple[int, Finding]]:
-        """Findings but those that the command survives."""
+        """The findings except those that the command survives."""
         return {key: found for key, found in self.findings.items() if found[1].kind not in ISOLATED}
 
     def line(self) -> str:
-        """One line that says how it stands."""
+        """The counts on one line."""
         isolated = len(self.findings) - len(self.failures)
         return (
             f"{self.front.name}: {self.cases:,} cases, {self.counts[CONVERTED]:,} converted, "
@@ -62,7 +62,7 @@ class Tally:
 
 @cache
 def seeds_of(front: Front) -> list[bytes]:
-    """The front's seeds, made in a process of its own: what builds models starts threads, which no fork survives."""
+    """The front's seeds, built in a separate process, because TensorFlow starts threads, which a fork loses."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
@@ -85,7 +85,7 @@ def seeds_of(front: Front) -> list[bytes]:
 
 
 def run_cases(tally: Tally, number: int, indices: range, workers: int, keep: bool) -> Generator[None, None, None]:
-    """Runs cases and counts how they end; yields after each. With ``keep`` a new finding is made small and stored."""
+    """Runs cases and counts their results; yields after each. With ``keep``, minimises and stores new findings."""
     front = tally.front
     seeds = seeds_of(front)
     front.prepare()

@@ -1,4 +1,4 @@
-"""What a front is, and the cases that it makes."""
+"""Fronts and their cases."""
 
 from __future__ import annotations
 
@@ -9,40 +9,40 @@ from pathlib import Path
 from random import Random
 
 Enter = Callable[[str], None]
-"""Says which stage comes next."""
+"""Reports the name of the next stage."""
 _MAX_SIZE = 1 << 18
-"""Bytes: mutants do not grow beyond that."""
+"""The maximum size of a mutant in bytes."""
 
 
 class Front(ABC):
-    """One kind of file: its seeds, its mutator, and what is done with it."""
+    """One kind of file: its seeds, its mutator, and the stages that read it."""
 
     name: str
     suffix: str
     seconds = 10.0
-    """Of processor time that a case may take."""
+    """The maximum processor time of a case in seconds."""
     memory = 2 << 30
-    """Bytes that a case may take."""
+    """The maximum memory of a case in bytes."""
     share = 500
-    """Cases that a worker runs before another one takes its place, for some libraries never give memory back."""
+    """The number of cases after which a worker is replaced, because some libraries never return memory."""
 
     @abstractmethod
     def seeds(self) -> Iterator[bytes]:
-        """The files that cases begin with; always the same, in the same order. Runs in a process of its own."""
+        """The seeds, always the same and in the same order. Runs in a separate process."""
 
     @abstractmethod
     def mutate(self, rng: Random, data: bytes, donor: bytes) -> bytes:
-        """``data`` after one change; parts of it may come from ``donor``, another seed."""
+        """``data`` after one change. Parts may come from ``donor``, another seed."""
 
     @abstractmethod
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
-        """Takes a file through the stages of a conversion; some need a folder, which is that of ``path``."""
+        """Runs the stages of a conversion on a file. Stages that need a folder use that of ``path``."""
 
     def prepare(self) -> None:  # noqa: B027
-        """Imports what ``convert`` needs, before workers are forked; here nothing."""
+        """Imports what ``convert`` needs before workers are forked. The default imports nothing."""
 
     def parts(self, data: bytes) -> Iterator[bytes]:
-        """Smaller files than ``data``, each with something taken away, for a finding to be made small."""
+        """Variants of ``data`` with something removed, to minimise a finding."""
         size = len(data) // 2
         while size:
             for at in range(0, len(data), size):
@@ -52,11 +52,11 @@ class Front(ABC):
 
 @dataclass(frozen=True)
 class Case:
-    """A seed and the mutations that are made of it, each with a seed of its own so that it can be left out."""
+    """A seed and its mutations. Each mutation has its own random state, so that others can be left out."""
 
     seed: int
     steps: tuple[tuple[int, int], ...]
-    """For each mutation the state of its random numbers, and the donor."""
+    """For each mutation, its random state and the donor."""
 
     def data(self, front: Front, seeds: Sequence[bytes]) -> bytes:
         """The bytes of the file."""

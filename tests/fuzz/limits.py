@@ -12,7 +12,7 @@ from typing import Any
 
 
 class OutOfTimeError(BaseException):
-    """A case took more processor time than it may; no ``except Exception`` swallows it."""
+    """A case exceeded its processor time. ``except Exception`` does not catch it."""
 
 
 @contextlib.contextmanager
@@ -32,16 +32,16 @@ def processor_seconds(limit: float) -> Iterator[None]:
 
 
 def end_after(seconds: float) -> None:
-    """Has the system end this process by SIGXCPU when it has taken ``seconds`` more of processor time.
+    """Lets the system end this process by SIGXCPU after ``seconds`` more of processor time.
 
-    That is for native code, which returns to no handler of Python's.
+    This stops native code, which does not return to Python's signal handlers.
     """
     used, (_, hard) = time.process_time(), resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 1, hard))
 
 
 def limit_memory(more: int) -> None:
-    """Lets this process take ``more`` bytes of address space than it has."""
+    """Limits this process to ``more`` bytes of address space beyond what it has."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + more, hard))

@@ -1,4 +1,4 @@
-"""Making a finding small: fewer mutations, then fewer parts of the file."""
+"""Minimises a finding: first its mutations, then the parts of the file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.fuzz.oracle import Finding
 from tests.fuzz.worker import run_alone
 
 SECONDS = 30.0
-"""After which a finding is small enough."""
+"""The time in seconds after which minimising stops."""
 
 
 def minimise(front: Front, seeds: Sequence[bytes], found: Case, finding: Finding) -> bytes:
-    """A small file that fares as the case did."""
+    """A small file with the same finding."""
     until = time.monotonic() + SECONDS
 
     def same(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""What a case must end in, and what it is called where it does not."""
+"""Decides whether the result of a case is a finding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fuzz.limits import OutOfTimeError
 from tf2rust.errors import ConversionError, InternalError, UsageError
 
 LONGEST_SENTENCE = 2000
-"""Characters; the names that a sentence quotes come from the file."""
+"""The maximum length of a sentence in characters; the names that it quotes come from the file."""
 MOST_SENTENCES = 2000
 
 # What Python or NumPy say of their own objects is no reason that a user can act on.
@@ -34,11 +34,11 @@ CONVERTED = "converted"
 
 @dataclass(frozen=True)
 class Finding:
-    """A case that ended as none may.
+    """A case whose result is not allowed.
 
-    ``kind`` is ``exception``, ``sentence``, ``time``, ``memory``, ``crash`` or ``hang``. The last two are native code
-    that died by a signal or did not return, which the command survives: a model is in a child process with a time
-    limit. ``where`` is the same for all cases of one cause, ``detail`` is for the reader.
+    ``kind`` is ``exception``, ``sentence``, ``time``, ``memory``, ``crash`` or ``hang``. A crash or a hang is native
+    code that died by a signal or did not return; the command survives both, because it runs models in a child process
+    with a time limit. ``where`` is the same for all cases with the same cause; ``detail`` is for the reader.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class Finding:
 
 
 def judge(work: Callable[[Callable[[str], None]], None], report: Callable[[str], None]) -> str | Finding:
-    """Runs ``work``, which reports each stage that it enters; how it ended."""
+    """Runs ``work``, which reports each stage that it enters. Returns ``CONVERTED``, ``REFUSED`` or a finding."""
     stage = ""
 
     def enter(name: str) -> None:
@@ -95,7 +95,7 @@ def _judged(sentences: tuple[str, ...], stage: str) -> Finding | None:
 
 
 def _masked(sentence: str) -> str:
-    """Enough of a sentence to tell its kind: some of its words, and nothing that it quotes."""
+    """The first words of a sentence, without quoted names, to tell kinds of sentences apart."""
     plain = re.sub(r"`[^`]*`|'[^']*'|\"[^\"]*\"|\([^)]*\)|\[[^\]]*\]|\S*[^a-zA-Z\s.,:;]\S*", "", sentence[:600])
     return " ".join(plain.split()[:6])
 
@@ -108,7 +108,7 @@ def _text(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """The deepest function of tf2rust, and of anybody, that the error went through."""
+    """The deepest function of tf2rust, and of any package, in the traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     names = [f"{_module(frame.filename)}:{frame.name}" for frame in frames]
     own = next((n for n, f in zip(reversed(names), reversed(frames), strict=True) if "tf2rust" in f.filename), "")

@@ -22,7 +22,7 @@ _FLOATS = (Field.CPPTYPE_FLOAT, Field.CPPTYPE_DOUBLE)
 
 
 def mutate_message(rng: Random, root: Message, donor: Message) -> None:
-    """Changes one field somewhere in ``root``; whole messages may come from elsewhere in it or from ``donor``."""
+    """Changes one field in ``root``. Whole messages may be copied from another place in it or from ``donor``."""
     message = rng.choice(list(messages(root)))
     present = [field for field, _ in message.ListFields()]
     field = rng.choice(present if present and rng.random() < 0.8 else list(message.DESCRIPTOR.fields))

@@ -1,4 +1,4 @@
-"""Mutations of bytes that know nothing of what they mean."""
+"""Mutations of bytes, without knowledge of the format."""
 
 from __future__ import annotations
 

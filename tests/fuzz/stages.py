@@ -1,4 +1,4 @@
-"""The stages behind the opening of a model, which every front for models shares."""
+"""The stages after a model is opened; all fronts for models share them."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.fuzz.front import Enter
 from tests.fuzz.oracle import CONTROL
 
 _WHOLE = 40
-"""One in so many cases is converted whole: run on samples, proven, and written."""
+"""One in this many cases runs the whole conversion, with samples, proof and files."""
 
 
 def after_opening(source: Any, path: Path, enter: Enter, rng: Random) -> None:
-    """Matches the model and makes the Rust of its layers; now and then all that a conversion does."""
+    """Matches the model and generates the Rust of its layers; sometimes runs the whole conversion."""
     from tf2rust.codegen.model import build
     from tf2rust.conversion import Options, convert, match_layers
     from tf2rust.errors import ConversionError

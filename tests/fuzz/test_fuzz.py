@@ -1,4 +1,4 @@
-"""Some thousand mutants of every front, always the same ones, and all that was ever found."""
+"""A few thousand mutants of every front, always the same, and all stored findings."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ Place = tuple[Any, Any]
 
 
 def mutate_tree(rng: Random, tree: Any, donor: Any) -> Any:
-    """A copy of ``tree`` with one place changed, removed, renamed, doubled, or taken from elsewhere or ``donor``."""
+    """A copy of ``tree`` with one node changed, removed, renamed, doubled, or copied from it or from ``donor``."""
     tree = copy.deepcopy(tree)
     places = list(_places(tree))
     if not places:
@@ -54,7 +54,7 @@ def plain(rng: Random, value: Any, known: list[str]) -> Any:
 
 
 def dump(rng: Random, tree: Any) -> bytes:
-    """The tree as JSON; now and then such as a careless writer, or an attacker, makes."""
+    """The tree as JSON; sometimes malformed, as by a careless writer or an attacker."""
     choice = rng.random()
     if choice < 0.03:
         return b"[" * rng.randint(1, _MAX_DEPTH) + json.dumps(tree).encode()

@@ -1,4 +1,4 @@
-"""Values at which code goes wrong: edges of integers, strange names, odd floats."""
+"""Values that often cause mistakes: limits of integers, strange names, special floats."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _TEXTS = (
 
 
 def integer(rng: Random, low: int, high: int, near: int = 0) -> int:
-    """An integer from low to high: near a given one, at an edge, or any."""
+    """An integer from low to high: near a given one, at a limit, or any."""
     choice = rng.random()
     if choice < 0.4:
         found = near + rng.choice((-2, -1, 1, 2, near, -2 * near, -near // 2))
@@ -56,12 +56,12 @@ def integer(rng: Random, low: int, high: int, near: int = 0) -> int:
 
 
 def floating(rng: Random, near: float = 0.0) -> float:
-    """A float: near a given one, or odd."""
+    """A float: near a given one, or a special value."""
     return near * rng.uniform(-2, 2) if rng.random() < 0.3 else rng.choice(_FLOATS)
 
 
 def text(rng: Random, known: list[str]) -> str:
-    """A text: mostly one that the file already has, for such make new references."""
+    """A text, mostly one from the file, because it then refers to something."""
     if known and rng.random() < 0.6:
         found = rng.choice(known)
         return found if rng.random() < 0.8 else found + rng.choice(("0", "_", ".", ":0", "/x", " "))

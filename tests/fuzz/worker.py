@@ -1,4 +1,4 @@
-"""Running cases in forked processes, which may die."""
+"""Runs cases in forked processes, which may die."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ from tests.fuzz.limits import end_after, limit_memory, processor_seconds
 from tests.fuzz.oracle import Finding, judge
 
 WALL_SECONDS = 300
-"""After which a worker that does not come back is killed, if it waits for something. Machines are busy."""
+"""The seconds after which a waiting worker is killed. They are many, because machines are busy."""
 _NATIVE = 2
-"""How many times the processor time of a case native code may take that does not return to Python."""
+"""The factor by which native code may exceed the processor time of a case."""
 _STATE = 256
-"""Bytes of shared memory that hold the index of a case and its stage."""
+"""The bytes of shared memory for the index of a case and its stage."""
 _ALL_FRAMES = 1 << 14
 
 Data = Callable[[int], bytes]
-"""The bytes of a case by its index."""
+"""Returns the bytes of a case by its index."""
 Result = tuple[int, "str | Finding"]
 
 
 def run(front: Front, data: Data, indices: Iterable[int], workers: int = 1) -> Iterator[Result]:
-    """Runs the cases ``indices`` in ``workers`` processes; how each ended, in any order.
+    """Runs the cases ``indices`` in ``workers`` processes and yields the results in any order.
 
-    A worker that dies is a finding, and another one goes on after that case. So is one that is stuck a second time in
-    the same case: the locks of a library's threads can be lost in a fork, which is not the fault of the case.
+    A worker that dies is a finding, and another one continues after that case. So is a worker that hangs a second time
+    in the same case; the first time, a fork may have lost the lock of a library's thread, which is not the fault of the
+    case.
     """
     waiting, stuck = iter(indices), set[int]()
     selector = selectors.DefaultSelector()
@@ -69,7 +70,7 @@ def run(front: Front, data: Data, indices: Iterable[int], workers: int = 1) -> I
 
 
 def run_alone(front: Front, data: bytes) -> str | Finding:
-    """How a file fares in a process of its own."""
+    """The result of one file in a separate process."""
     ((_, found),) = run(front, lambda index: data, [0])
     return found
 
@@ -82,7 +83,7 @@ def _start(
     stuck: set[int],
     left: Iterable[int] = (),
 ) -> None:
-    """Starts a worker on what another one left, or on the next cases that wait, if there are any."""
+    """Starts a worker on the remaining cases of another one, or on the next cases in the queue."""
     share = sorted(left) or list(itertools.islice(waiting, front.share))
     if share:
         worker = _Worker(front, data, share, stuck)
@@ -108,7 +109,7 @@ class _Worker:
         self._seen, self._since, self._stuck = b"", time.monotonic(), False
 
     def end(self) -> Iterator[Result]:
-        """Waits for the process; the case that it died of, if it did."""
+        """Waits for the process. Returns the case during which it died, if it did."""
         _, status = os.waitpid(self.pid, 0)
         self.stream.close()
         index, _, stage = self._memory[:].rstrip(b"\0").decode().partition(" ")
@@ -129,7 +130,7 @@ class _Worker:
             yield dead, Finding(kind, stage, f"{name} {_places(frames)}", frames[:_ALL_FRAMES])
 
     def kill_if_stuck(self) -> None:
-        """Kills a process that has been at the same stage of the same case for too long."""
+        """Kills a process that stays in the same stage of a case for too long."""
         now = self._memory[:]
         if now != self._seen:
             self._seen, self._since = now, time.monotonic()
@@ -173,7 +174,7 @@ class _Worker:
 
 
 def _places(frames: str) -> str:
-    """The deepest functions of tf2rust and of anybody in what faulthandler wrote."""
+    """The deepest functions of tf2rust and of any package in faulthandler's output."""
     places = []
     for line in frames.splitlines():
         if line.lstrip().startswith("File "):
@@ -184,7 +185,7 @@ def _places(frames: str) -> str:
 
 
 def _silence() -> None:
-    """Sends what libraries write to the terminal nowhere."""
+    """Discards what libraries write to the terminal."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)

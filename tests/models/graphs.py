@@ -197,6 +197,20 @@ def numbers() -> onnx.ModelProto:
     )
 
 
+def words() -> onnx.ModelProto:
+    """Strings in and out: each word with an exclamation mark, and whether it is a certain one."""
+    return graph(
+        [
+            node("StringConcat", ["words", "mark"], ["shouted"]),
+            node("Equal", ["words", "wanted"], ["found"]),
+        ],
+        {"words": (TensorProto.STRING, ["batch"])},
+        {"shouted": (TensorProto.STRING, ["batch"]), "found": (TensorProto.BOOL, ["batch"])},
+        {"mark": np.array(["!"], object), "wanted": np.array(["é"], object)},
+        opset=20,
+    )
+
+
 def hostile() -> onnx.ModelProto:
     """Names that would break or inject code if they were pasted: quotes, comments, templates, keywords."""
     x, y, z = 'in"put\n*/ /* {{ 7 * 7 }} {% raw %}', "`](x)```\\", "Type"

@@ -1,6 +1,6 @@
-"""Small deterministic Keras 3 models, one for each kind of thing that the conversion has to get right.
+"""Small deterministic Keras 3 models, one for each feature of the conversion.
 
-``MODELS`` holds the builders by name; ``build(name)`` gives the model, its weights always the same.
+``MODELS`` holds the builders by name; ``build(name)`` returns the model.
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def squeeze_excite_14() -> onnx.ModelProto:
 
 @_zoo("Transpose Conv2D GroupNormalization Activation Transpose")
 def group_norm_13() -> onnx.ModelProto:
-    """As PyTorch writes GroupNorm: as an InstanceNormalization of another shape."""
+    """GroupNorm as PyTorch exports it: an InstanceNormalization of another shape."""
     n = Net(13, image=["batch", 3, 6, 5])
     x = n.conv("image", 3, 8)
     inner = n("Reshape", x, n.ints(0, 4, -1))

@@ -21,7 +21,7 @@ Shape = Sequence[int | str]
 def body(
     inputs: Mapping[str, int], nodes: Sequence[onnx.NodeProto], outputs: Sequence[str], **constants: np.ndarray
 ) -> onnx.GraphProto:
-    """A body whose inputs have these dtypes; shapes are left to be found, but for the step's number and condition."""
+    """A body whose inputs have these dtypes. Only the shapes of the step number and the condition are declared."""
     return helper.make_graph(
         list(nodes),
         "body",

@@ -19,7 +19,7 @@ from tests.models.weights import randomise
 from tf2rust.conversion import match_layers
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.ops.core.layer import LayerGraph, Value
-from tf2rust.proof.tolerance import RELATIVE_TOLERANCE
+from tf2rust.proof.tolerance.tolerance import RELATIVE_TOLERANCE
 from tf2rust.source import Source, open_tensorflow
 
 keras = library("keras")

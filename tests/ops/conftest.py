@@ -16,14 +16,14 @@ Results = dict[str, Result]
 
 @pytest.fixture(scope="session")
 def outcomes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
-    """What the cases of the collected modules' ``TABLES`` became, by table and case."""
+    """The results of the ``TABLES`` in the collected modules, by table and case."""
     tables = [table for module in _modules(request) for table in getattr(module, "TABLES", ())]
     return run_tables(tables, tmp_path_factory.mktemp("ops"))
 
 
 @pytest.fixture(scope="session")
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """What the nodes of the collected modules' ``NODES`` became, by the module's name and theirs."""
+    """The results of the ``NODES`` in the collected modules, by module and node."""
     found = {module.TABLE_NAME: module.NODES for module in _modules(request) if hasattr(module, "TABLE_NAME")}
     return run_nodes(found, tmp_path_factory.mktemp("nodes"))
 

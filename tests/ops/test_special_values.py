@@ -1,8 +1,9 @@
-"""NaN, infinities, −0, denormals and the largest numbers, through every function there is of floats.
+"""NaN, infinities, −0, denormals and the largest numbers in every function of floats.
 
-TensorFlow and ONNX Runtime say what is right, but for three things. What they make of a NaN among other numbers depends
-on its place (maxima and their places, sorting, softmax in TensorFlow): there NumPy says it. They make a NaN of ∞ · 0
-where a function has a limit, which tf-layers gives; its own tests have those. TensorFlow takes denormals for zeros.
+TensorFlow and ONNX Runtime give the expected results, with three exceptions. If one of several numbers is NaN, their
+results depend on its position (maxima and their indices, sorting, TensorFlow's softmax); NumPy is the reference there.
+They return NaN for ∞ · 0 where a function has a limit, which tf-layers returns; its own tests check this. TensorFlow
+takes denormals for zeros.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ BINARY = [
 
 
 def _largest(x: np.ndarray, axis: int) -> np.ndarray:
-    """1 where the first of the largest is."""
+    """1 at the first maximum, 0 elsewhere."""
     return np.asarray(np.moveaxis(np.eye(x.shape[axis], dtype=x.dtype)[np.argmax(x, axis)], -1, axis))
 
 

@@ -1,4 +1,4 @@
-"""Equal branches over the slices of an axis, and common subexpressions: what is left of small ONNX graphs."""
+"""Equal branches over the slices of an axis, and common subexpressions: the remaining layers of small graphs."""
 
 from __future__ import annotations
 

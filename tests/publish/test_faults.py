@@ -41,7 +41,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def _earlier(folder: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An earlier result with files that the user added; the folder in which one stands is replaced part by part."""
+    """An earlier result with files that the user added. A folder with such a file is replaced part by part."""
     target = folder / "out"
     publish(target, lambda staging: write(staging, OLD))
     write(target, USERS)
@@ -84,7 +84,7 @@ def test_a_fault_at_any_step(
 
 
 def _visible(target: Path) -> dict[str, str]:
-    """The files but those of hidden folders: what could not be deleted, which the next conversion does."""
+    """All files except those in hidden folders, which could not be deleted; the next conversion deletes them."""
     return {name: text for name, text in snapshot(target).items() if not name.startswith(".")}
 
 
@@ -133,7 +133,7 @@ for step in range(400):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_being_killed_at_any_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
-    """The next conversion finds the earlier result or the new one, also where it fails itself."""
+    """The next conversion finds the earlier result or the new one, even if it fails too."""
     targets = [_earlier(tmp_path / str(step), "beside", monkeypatch) for step in range(130)]
     done = subprocess.run([sys.executable, "-c", KILLED, tmp_path, way], capture_output=True, text=True, check=True)
     steps = int(done.stdout)

@@ -85,12 +85,17 @@ class Browser:
         (key,) = (found := self._send("POST", "/element", using="css selector", value=selector))
         self._send("POST", f"/element/{found[key]}/value", text=text)
 
+    def enter(self, selector: str) -> None:
+        """Makes a frame the page that the other methods work on, until another page is loaded."""
+        found = self._send("POST", "/element", using="css selector", value=selector)
+        self._send("POST", "/frame", id=found)
+
     def messages(self) -> list[str]:
         """The messages of the console since the last call: errors and warnings."""
         return [entry["message"] for entry in self._send("POST", "/se/log", type="browser")]
 
     def picture(self, path: Path) -> Path:
-        """Writes a PNG of what is in view."""
+        """Writes a screenshot as PNG."""
         path.write_bytes(base64.b64decode(self._send("GET", "/screenshot")))
         return path
 
@@ -125,7 +130,7 @@ def chromium(driver: str, profile: Path) -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """Serves the files of a folder; gives its address."""
+    """Serves the files of a folder. Yields its address."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -18,6 +18,7 @@ from tests.crates import ROOT, TARGET, TF_LAYERS
 from tests.models import graphs
 from tests.models.states import STATEFUL
 from tests.targets.browser import DRIVER, Browser, chromium
+from tf2rust.codegen import render
 from tf2rust.codegen.interface import Interface, Tensor, read_interface
 from tf2rust.conversion import Options, convert
 from tf2rust.source import open_onnx, open_tensorflow
@@ -80,19 +81,24 @@ _MODELS: dict[str, tuple[Callable[[], onnx.ModelProto], dict[str, str]]] = {
     "mlp": (graphs.mlp, {}),
     "two_inputs": (graphs.two_inputs, {}),
     "voice_activity": (STATEFUL["voice_activity"].build, STATEFUL["voice_activity"].states),
+    "words": (graphs.words, {}),
+    "loaded": (graphs.mlp, {}),
 }
 
 
 @pytest.fixture(scope="session")
 def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Product]:
-    """Small models with all packages."""
+    """Small models with all packages. The crate of the model ``loaded`` does not embed its weights."""
     folder = tmp_path_factory.mktemp("products")
     made = {}
     for name, (build, states) in _MODELS.items():
         path = folder / f"{name}.onnx"
         onnx.save(build(), path)
         options = Options(folder / name, name, states=states, targets=["python", "c", "wasm"], tf_layers=TF_LAYERS)
-        convert(open_onnx(path), options)
+        with pytest.MonkeyPatch.context() as patch:
+            if name == "loaded":
+                patch.setattr(render, "_MOST_EMBEDDED", 0)
+            convert(open_onnx(path), options)
         made[name] = Product(name, folder / name, path)
     return made
 

@@ -18,10 +18,6 @@ from tf2rust.source import open_onnx
 from tf2rust.targets import TARGETS, add_targets, render_targets
 
 REFUSED = {
-    ("c", "text"): "`words` holds strings, which --with c does not support",
-    ("c", "several"): "the crate does not embed its weights",
-    ("wasm", "text"): "`words` holds strings, which --with wasm does not support",
-    ("wasm", "several"): "the crate does not embed its weights",
     **{
         ("embedded", name): "has the dimension"
         for name in ("plain", "several", "text", "bools", "state", "two-sizes", "no-outputs", "class")

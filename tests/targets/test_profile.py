@@ -9,7 +9,7 @@ import pytest
 from tests.crates import TARGET, TF_LAYERS
 from tests.models import graphs
 from tf2rust.conversion import Options, convert
-from tf2rust.profiling import profile
+from tf2rust.converted.profiling import profile
 from tf2rust.source import open_onnx
 
 

@@ -10,8 +10,9 @@ import pytest
 from tests.codegen.test_report import hostile
 from tests.models.graphs import control, image, save
 from tests.targets.browser import Browser
+from tf2rust.codegen.report.page import framed
 from tf2rust.conversion import Options, convert
-from tf2rust.inspection import find_report
+from tf2rust.converted.inspection import find_report
 from tf2rust.source import open_onnx
 
 SIZES = {"phone": (390, 844), "desktop": (1400, 1000)}
@@ -170,3 +171,20 @@ def test_a_thousand_layers_unfold_quickly(browser: Browser, tmp_path: Path) -> N
     assert browser.run("return data.layers.length") >= 1000
     seconds = browser.run("const start = performance.now(); unfoldBlocks(); return (performance.now() - start) / 1000")
     assert seconds < 3
+
+
+def test_a_notebook_frames_the_report_safely(browser: Browser, reports: dict[str, Path], tmp_path: Path) -> None:
+    """The frame draws the graph without a network, and cannot reach the page around it."""
+    place = tmp_path / "notebook.html"
+    place.write_text(f"<!doctype html><title>notebook</title>{framed(reports['hostile'])}", encoding="utf-8")
+    browser.resize(*SIZES["desktop"])
+    browser.open(place)
+    assert browser.run("return document.title") == "notebook"
+    assert browser.run("return document.querySelector('iframe').contentDocument") is None
+    browser.enter("iframe")
+    browser.wait("return document.readyState === 'complete'")
+    assert browser.run("return document.querySelectorAll('.box').length") > 1
+    assert browser.run("try { return parent.document.title } catch { return 'refused' }") == "refused"
+    assert browser.picture(tmp_path / "notebook.png").stat().st_size > 5_000
+    browser.click("[data-toggle]")
+    assert browser.messages() == []

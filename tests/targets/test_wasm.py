@@ -32,9 +32,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { load } from "PACKAGE/index.js";
 
 const given = JSON.parse(readFileSync("in.json"));
-const arrays = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array };
+const arrays = { string: Array, float32: Float32Array, int32: Int32Array, int64: BigInt64Array };
 const inputs = Object.fromEntries(Object.entries(given).map(([name, { dtype, data, shape }]) => {
-  return [name, { data: arrays[dtype].from(data, dtype === "int64" ? BigInt : Number), shape }];
+  const convert = { int64: BigInt, string: String }[dtype] ?? Number;
+  return [name, { data: arrays[dtype].from(data, (element) => convert(element)), shape }];
 }));
 for (const file of ["model.wasm", "model.simd.wasm"]) {
   const model = await load(new URL(`file://PACKAGE/${file}`));
@@ -63,13 +64,24 @@ for (const file of ["model.wasm", "model.simd.wasm"]) {
 
 
 @pytest.mark.parametrize(
-    ("name", "program"), [("mlp", ALL_AT_ONCE), ("two_inputs", ALL_AT_ONCE), ("voice_activity", STEPS)]
+    ("name", "program"),
+    [
+        ("mlp", ALL_AT_ONCE),
+        ("two_inputs", ALL_AT_ONCE),
+        ("voice_activity", STEPS),
+        ("words", ALL_AT_ONCE),
+        ("loaded", ALL_AT_ONCE),
+    ],
 )
 def test_it_computes_what_the_crate_computes(
     products: dict[str, Product], packages: dict[str, Path], tmp_path: Path, name: str, program: str
 ) -> None:
     given = {
-        name: {"dtype": array.dtype.name, "data": array.reshape(-1).tolist(), "shape": array.shape}
+        name: {
+            "dtype": "string" if array.dtype.kind == "U" else array.dtype.name,
+            "data": array.reshape(-1).tolist(),
+            "shape": array.shape,
+        }
         for name, array in products[name].samples.items()
     }
     (tmp_path / "in.json").write_text(json.dumps(given), encoding="utf-8")
@@ -78,6 +90,9 @@ def test_it_computes_what_the_crate_computes(
         for output, tensor in json.loads((tmp_path / f"{file}.json").read_text("utf-8")).items():
             expected = products[name].predicted[output]
             found = np.reshape(tensor["data"], tensor["shape"])
+            if expected.dtype.kind not in "fi":
+                np.testing.assert_array_equal(found, expected)
+                continue
             np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE * max(1, np.abs(expected).max()))
 
 
@@ -116,20 +131,83 @@ def test_errors(packages: dict[str, Path], tmp_path: Path) -> None:
     _node(tmp_path, packages["mlp"], ERRORS)
 
 
+STRINGS = """
+import assert from "node:assert/strict";
+import { load, ModelError } from "PACKAGE/index.js";
+
+const model = await load();
+const many = new Array(1000).fill("word".repeat(100));
+for (const words of [[], [""], ["é", "\\uFEFFa", "a\\0b", "\\u{1F980}"], many, ["é"]]) {
+  const { shouted, found } = model.predict({ words });
+  assert.deepEqual(shouted, { data: words.map((word) => `${word}!`), shape: [words.length] });
+  assert.deepEqual(Array.from(found.data), words.map((word) => Number(word === "é")));
+}
+for (const [words, message] of [
+  [[1, 2], /input "words" must hold strings/],
+  ["a", /input "words" must be a Array/],
+  [{ data: ["a"], shape: [2] }, /the shape \\[2\\]/],
+]) {
+  assert.throws(() => model.predict({ words }), (error) => error instanceof ModelError && message.test(error.message));
+}
+model.free();
+"""
+LOADED = """
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { load, packWeights } from "PACKAGE/index.js";
+
+const x = new Float32Array(5).fill(0.5);
+const npz = readFileSync("PACKAGE/../rust_generated_code/model/model_weights.npz");
+const weights = await packWeights(npz);
+assert.deepEqual(weights, new Uint8Array(readFileSync("PACKAGE/model.weights")));
+const expected = (await load()).predict({ x });
+for (const given of [weights, weights.buffer, new URL("file://PACKAGE/model.weights"), "./model.weights"]) {
+  const model = await load(undefined, given);
+  assert.deepEqual(model.predict({ x }), expected);
+  model.free();
+}
+for (const [attempt, name, message] of [
+  [() => load(undefined, weights.slice(0, 100)), "WeightsError", /truncated/],
+  [() => load(undefined, npz), "WeightsError", /not a weight blob/],
+  [() => packWeights(weights), "WeightsError", /NPZ archive/],
+]) {
+  await assert.rejects(attempt, { name, message });
+}
+"""
+
+
+@pytest.mark.parametrize(("name", "program"), [("words", STRINGS), ("loaded", LOADED)])
+def test_strings_and_loaded_weights(packages: dict[str, Path], tmp_path: Path, name: str, program: str) -> None:
+    _node(tmp_path, packages[name], program)
+
+
 TYPES = """
-import { load, type Outputs } from "PACKAGE/index.js";
+import { load, type Outputs } from "MLP/index.js";
+import * as loaded from "LOADED/index.js";
+import * as words from "WORDS/index.js";
 
 const model = await load();
 const found: Outputs = model.predict({ x: new Float32Array(4) });
 const scores: Float32Array = Object.values(found)[0].data;
 // @ts-expect-error a wrong type
 model.predict({ x: [1, 2, 3, 4] });
-console.log(scores);
+const { shouted } = (await words.load()).predict({ words: { data: ["a", "b"], shape: [2] } });
+const texts: string[] = shouted.data;
+// @ts-expect-error a wrong type
+(await words.load()).predict({ words: [1] });
+const weights: Uint8Array = await loaded.packWeights(new ArrayBuffer(8), new URL("file:///model.wasm"));
+await loaded.load(undefined, weights as Uint8Array<ArrayBuffer>);
+// @ts-expect-error a wrong type
+await loaded.load(undefined, 5);
+console.log(scores, texts);
 """
 
 
 def test_types(packages: dict[str, Path], tmp_path: Path) -> None:
-    (tmp_path / "program.mts").write_text(TYPES.replace("PACKAGE", str(packages["mlp"])), encoding="utf-8")
+    program = TYPES
+    for name in ("mlp", "loaded", "words"):
+        program = program.replace(f"{name.upper()}/", f"{packages[name]}/")
+    (tmp_path / "program.mts").write_text(program, encoding="utf-8")
     run(["npm", "install", "--silent", "--no-save", "typescript@5.9"], tmp_path)
     options = ["--noEmit", "--strict", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom"]
     run(["npx", "tsc", *options, "program.mts"], tmp_path)

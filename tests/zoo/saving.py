@@ -12,7 +12,7 @@ LARGEST = 64_000
 
 
 def save(model: onnx.ModelProto, name: str) -> None:
-    """Writes the model, without what tells of the machine it was made on: stack traces, notes and paths."""
+    """Writes the model without traces of the machine that exported it: stack traces, notes and paths."""
     onnx.checker.check_model(model)
     for part in (model, model.graph, *model.functions):
         _forget(part)

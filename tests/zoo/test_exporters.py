@@ -1,6 +1,6 @@
-"""Files that other exporters wrote (``write_*.py``): each becomes a crate that agrees with ONNX Runtime.
+"""Files from other exporters (``write_*.py``): each becomes a crate that agrees with ONNX Runtime.
 
-A generated crate's own tests hold the comparison: floats within the contract's bound, labels exactly.
+The tests of the generated crates compare floats within the contract's bound, and labels exactly.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class ResNet(nn.Module):
 
 
 class UNet(nn.Module):
-    """Of images of any size: what is upsampled is brought to the size of the skip connection."""
+    """Images of any size: the upsampled image is resized to the size of the skip connection."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class Warp(nn.Module):
 
 
 class Detector(nn.Module):
-    """A head of anchors: boxes and scores of a grid of places, as YOLO decodes them."""
+    """A head with anchors: boxes and scores for the cells of a grid, as YOLO decodes them."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -114,7 +114,7 @@ class Vit(nn.Module):
 
 
 class Windows(nn.Module):
-    """Attention within windows of a rolled image, with a bias for relative places, as in Swin."""
+    """Attention within windows of a rolled image, with a bias for relative positions, as in Swin."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -254,7 +254,7 @@ class Products(nn.Module):
 
 
 class Choices(nn.Module):
-    """The best few of a row, and what lies there."""
+    """TopK of a row, and the elements at its indices."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -267,7 +267,7 @@ class Choices(nn.Module):
 
 
 class Forks(nn.Module):
-    """Control flow, to be scripted: a branch on what is in the tensor and a loop as long as it."""
+    """Control flow for scripting: a branch on the contents of the tensor, and a loop over its length."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -85,7 +85,7 @@ def loop(x: FLOAT[TIME, 4]) -> FLOAT[4]:
 
 @script(default_opset=op)
 def until(x: FLOAT[BATCH, 3]) -> FLOAT[BATCH, 3]:
-    """Newton's method for square roots, as long as they are far off."""
+    """Newton's method for square roots, until the error is small."""
     square = op.Abs(x) + 0.5
     root = square
     far = op.ReduceMax(op.Abs(root * root - square)) > 0.001
@@ -125,7 +125,7 @@ PATCH, BIAS = weight(6, 3, 3, 3), weight(6)
 
 @script(default_opset=op20)
 def image(x: FLOAT[BATCH, 3, HEIGHT, WIDTH]) -> FLOAT[BATCH, PLACES, 6]:
-    """A convolution whose places are flattened by their shape, with a Gelu of opset 20."""
+    """A convolution whose positions are flattened by their shape, with a Gelu of opset 20."""
     y = op20.Gelu(
         op20.Conv(x, op20.Constant(value=PATCH), op20.Constant(value=BIAS), pads=[1, 1, 1, 1], strides=[2, 2])
     )

@@ -55,7 +55,7 @@ COUNTS = RNG.integers(0, 4, size=(200, 5)).astype(np.int64)
 
 @dataclass(frozen=True)
 class Case:
-    """An estimator, what it learns and whether from integers, and the options of skl2onnx."""
+    """An estimator, its target, whether its inputs are integers, and the options of skl2onnx."""
 
     estimator: Any
     target: Any = None

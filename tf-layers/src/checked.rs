@@ -2,9 +2,12 @@
 //!
 //! Layers check their arguments before a kernel runs, so that these functions never fail. If a bug breaks an invariant,
 //! they panic. A program without an allocator has no panics, because the formatting of their messages would be most of its
-//! code: there, a slice that is out of bounds is empty, and a kernel whose invariant is broken stops.
+//! code: there, a slice that is out of bounds is empty, an element that is out of bounds is missing, and a kernel whose invariant is
+//! broken stops.
 
 use core::slice::SliceIndex;
+
+use crate::tensor::MAX_RANK;
 
 /// Whether an invariant holds; the caller must stop if not.
 #[inline(always)]
@@ -13,6 +16,22 @@ pub(crate) fn holds(invariant: bool) -> bool {
     #[cfg(feature = "alloc")]
     assert!(invariant);
     invariant
+}
+
+/// An index of an array of [`MAX_RANK`] elements.
+#[inline(always)]
+pub(crate) fn axis_index(axis: usize) -> usize {
+    if cfg!(feature = "alloc") { axis } else { axis % MAX_RANK }
+}
+
+/// `&x[index]`
+#[inline(always)]
+#[track_caller]
+pub(crate) fn element<T>(x: &[T], index: usize) -> Option<&T> {
+    #[cfg(feature = "alloc")]
+    return Some(&x[index]);
+    #[cfg(not(feature = "alloc"))]
+    return x.get(index);
 }
 
 /// `x[range]`

@@ -53,6 +53,8 @@
 //! ```
 
 #[cfg(feature = "alloc")]
+use alloc::boxed::Box;
+#[cfg(feature = "alloc")]
 use alloc::string::String;
 use core::fmt;
 
@@ -295,6 +297,52 @@ impl<M: Model> AnySession for Session<M> {
 
     fn reset(&mut self) {
         self.reset();
+    }
+}
+
+/// A model of a program that serves several: what callers must know, and a function that opens a session.
+#[cfg(feature = "alloc")]
+#[derive(Debug, Clone, Copy)]
+pub struct Service {
+    /// [`Model::NAME`].
+    pub name: &'static str,
+    /// [`Model::INPUTS`].
+    pub inputs: &'static [Port],
+    /// [`Model::OUTPUTS`].
+    pub outputs: &'static [Port],
+    /// [`Model::STATES`].
+    pub states: &'static [Port],
+    /// [`Model::STATE_DIMS`].
+    pub state_dims: &'static [&'static str],
+    open: Open,
+}
+
+/// A function that opens a session for sizes of [`Model::STATE_DIMS`].
+#[cfg(feature = "alloc")]
+type Open = fn(&[usize]) -> Result<Box<dyn AnySession + Send>>;
+
+#[cfg(feature = "alloc")]
+impl Service {
+    /// A service of the model `M`, whose sessions `open` returns.
+    #[must_use]
+    pub const fn of<M: Model>(open: Open) -> Self {
+        Self {
+            name: M::NAME,
+            inputs: M::INPUTS,
+            outputs: M::OUTPUTS,
+            states: M::STATES,
+            state_dims: M::STATE_DIMS,
+            open,
+        }
+    }
+
+    /// Opens a session; `sizes` are those of [`Model::STATE_DIMS`], and empty for a model without states.
+    ///
+    /// # Errors
+    ///
+    /// If the weights of the model are damaged, or for the reasons of [`Model::new_state`].
+    pub fn open(&self, sizes: &[usize]) -> Result<Box<dyn AnySession + Send>> {
+        (self.open)(sizes)
     }
 }
 

@@ -61,6 +61,14 @@ impl Axis {
         origin >= 0 && origin as usize + self.extent <= self.input
     }
 
+    /// The number of windows that do not reach into the padding after the image.
+    pub fn inside_end(&self) -> usize {
+        match (self.input + self.padding[0]).checked_sub(self.extent) {
+            Some(room) => self.output.min(room / self.stride.max(1) + 1),
+            None => 0,
+        }
+    }
+
     /// The position in the image of a tap of the window at `origin`. `None` in the padding.
     #[inline(always)]
     pub fn position(&self, origin: isize, tap: usize) -> Option<usize> {
@@ -72,6 +80,10 @@ impl Axis {
     /// The taps of the window at `origin` that are inside the image.
     #[inline(always)]
     pub fn taps(&self, origin: isize) -> core::ops::Range<usize> {
+        // Most windows are inside, and divisions are slow.
+        if self.inside(origin) {
+            return 0..self.size;
+        }
         let before = (origin.min(0).unsigned_abs()).div_ceil(self.dilation.max(1));
         let room = self.input as isize - origin;
         let after = if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation.max(1)).min(self.size) };

@@ -1,7 +1,7 @@
 //! NPZ archives and packed blobs: round trips, errors, and malformed input.
 
 use tf_layers::Error;
-use tf_layers::io::{Aligned, Blob, Dtype, Entry, Npz, NpzWriter, pack};
+use tf_layers::io::{Aligned, Blob, Dtype, Entry, ModelWeights, Npz, NpzWriter, pack, pack_models};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];
 
@@ -210,6 +210,40 @@ fn indices_continue_from_part_to_part() {
         });
     });
     assert!(Blob::parse(&[], ARCHITECTURE).unwrap().vector(0, 1).is_err());
+}
+
+#[test]
+fn models_share_equal_arrays() {
+    let archive = archive();
+    let npz = &Npz::parse(&archive).unwrap();
+    let all = ModelWeights { npz, entries: &ENTRIES, architecture: ARCHITECTURE };
+    // The same arrays in another order, and nothing at all.
+    let others = [ENTRIES[4], ENTRIES[0], ENTRIES[1]];
+    let models = [
+        all,
+        ModelWeights { entries: &others, architecture: [8; 32], ..all },
+        ModelWeights { entries: &[], architecture: [9; 32], ..all },
+    ];
+    let (blob, starts) = pack_models(&models).unwrap();
+    let alone = pack(npz, &ENTRIES, ARCHITECTURE).unwrap();
+    // Two more headers, of three entries and of none.
+    assert_eq!(blob.len(), alone.len() + (64 + 3 * 32_usize).next_multiple_of(64) + 64);
+    aligned(&blob, |bytes| {
+        let [first, second, third] = [0, 1, 2].map(|i| [&bytes[starts[i]..]]);
+        let first = Blob::parse(&first, ARCHITECTURE).unwrap();
+        assert_eq!(first.matrix(0, 4, 20).unwrap().cols(), 20);
+        assert_eq!(first.vector(1, 20).unwrap(), [0.5; 20]);
+        assert_eq!(first.typed::<i64>(2, 3).unwrap(), [1, -2, 3]);
+        assert_eq!(first.typed::<bool>(3, 2).unwrap(), [true, false]);
+        let second = Blob::parse(&second, [8; 32]).unwrap();
+        assert!(std::ptr::eq(first.vector(1, 20).unwrap(), second.vector(2, 20).unwrap()));
+        assert_eq!(second.matrices(0, 2, 4, 10).unwrap().groups(), 2);
+        assert_eq!(second.matrix(1, 4, 20).unwrap().cols(), 20);
+        assert!(second.vector(3, 1).is_err());
+        assert!(Blob::parse(&third, [9; 32]).unwrap().vector(0, 1).is_err());
+    });
+    assert!(pack_models(&[ModelWeights { entries: &[Entry::vector("none", 1)], ..all }]).is_err());
+    assert_eq!(pack_models(&[]).unwrap(), (vec![], vec![]));
 }
 
 mod common;

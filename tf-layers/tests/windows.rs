@@ -182,7 +182,16 @@ fn winograd() {
 #[test]
 fn depthwise() {
     let mut rng = Rng::new(3);
-    for case in CASES {
+    // Fewer channels than a vector has lanes, and numbers that are no multiple of it, on lines of many pixels.
+    let narrow = [1, 2, 3, 5, 7, 8, 9, 12, 15, 18, 20, 24, 28, 31, 36, 42, 47].map(|channels| Case {
+        size: [4, 30 + channels % 3],
+        stride: [1, 1 + channels % 5 / 3],
+        kernel: [3, 2 + channels % 4],
+        dilation: [1, 1 + channels % 7 / 5],
+        channels: [channels, 1],
+        ..PLAIN
+    });
+    for case in CASES.into_iter().chain(narrow) {
         for multiplier in [1, 2, 3] {
             let channels = case.channels[0];
             let outputs = channels * multiplier;

@@ -12,12 +12,12 @@ from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 FORMAT_VERSION = 1
 
 
-def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
+def architecture(model: Model, graph: LayerGraph, *, origins: bool = False) -> dict[str, Any]:
     """The inputs, the outputs, and the kind, shapes, parameters and weights of each layer.
 
     The states say which input the next call gets from which output. Shapes are lists of numbers and expressions over
     the symbolic dimensions. Weights are named by their NPZ keys. Loops and Ifs have a list of layers for each of their
-    bodies.
+    bodies. With ``origins``, a weight that is an initializer of the model has its name and the order of its axes.
     """
     states = [{"input": state.input.name, "output": state.output.name} for state in model.states]
     return {
@@ -26,20 +26,25 @@ def architecture(model: Model, graph: LayerGraph) -> dict[str, Any]:
         "inputs": [_port(p) for p in model.all_inputs],
         "outputs": [_port(p) for p in model.all_outputs],
         **({"states": states} if states else {}),
-        "layers": [_layer(model, layer) for layer in graph.layers],
+        "layers": [_layer(model, layer, origins) for layer in graph.layers],
     }
 
 
-def _layer(model: Model, layer: Layer) -> dict[str, Any]:
-    shapes = {w.role: list(w.array.shape) for w in layer.weights()}
-    bodies = [[_layer(model, inner) for inner in body.layers] for body in layer.bodies()]
+def _layer(model: Model, layer: Layer, origins: bool) -> dict[str, Any]:
+    keys = model.weights.keys(layer)
+    weights: dict[str, dict[str, Any]] = {
+        w.role: {"key": keys[w.role], "shape": list(w.array.shape)} for w in layer.weights()
+    }
+    for role, origin in layer.origins.items() if origins else ():
+        weights[role]["initializer"] = {"name": origin.initializer, "axes": list(origin.axes)}
+    bodies = [[_layer(model, inner, origins) for inner in body.layers] for body in layer.bodies()]
     return {
         "name": model.names[layer],
         "kind": layer.kind,
         "inputs": [_tensor(v) for v in layer.inputs],
         "outputs": [_tensor(v) for v in layer.outputs],
         "parameters": layer.params(),
-        "weights": {role: {"key": key, "shape": shapes[role]} for role, key in model.weights.keys(layer).items()},
+        "weights": weights,
         **({"bodies": bodies} if bodies else {}),
     }
 

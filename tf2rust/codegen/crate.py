@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.classifier.scoring import Scoring
 from tf2rust.codegen.architecture import architecture, computation_graph
 from tf2rust.codegen.brief import brief
 from tf2rust.codegen.interface import FILE as INTERFACE
@@ -25,14 +26,15 @@ from tf2rust.codegen.report.page import render_report
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.proof.proof import Proof
-from tf2rust.scoring import Scoring
 
 __all__ = [
+    "ARCHITECTURE",
     "CRATE",
     "MODEL_INFO",
     "REPORT",
     "TENSORFLOW_MODEL_INFO",
     "THRESHOLDS",
+    "WEIGHTS",
     "CrateOptions",
     "Files",
     "collect",
@@ -47,8 +49,8 @@ MODEL_INFO = "model_info"
 """The folder of the documents."""
 TENSORFLOW_MODEL_INFO = "saved_model_from_tensorflow"
 """The same for a TensorFlow model, under the name that CrowdStrike's tf2rust gave it."""
-REPORT = "report.html"
-"""The report in the folder of the documents."""
+REPORT, ARCHITECTURE, WEIGHTS = "report.html", "model_architecture.json", "model_weights.npz"
+"""Files in the folder of the documents."""
 THRESHOLDS = f"{CRATE}/model/thresholds.json"
 
 
@@ -94,10 +96,11 @@ def collect(
         for name, text in crate.items()
     }
     texts[f"{model_info}/computation_graph.json"] = _json(computation_graph(model, graph))
-    texts[f"{model_info}/model_architecture.json"] = _json(architecture(model, graph))
+    quantization = {} if origin.quantization is None else {"quantization": origin.quantization}
+    texts[f"{model_info}/{ARCHITECTURE}"] = _json(architecture(model, graph, origins=True) | quantization)
     texts[f"{model_info}/{REPORT}"] = render_report(report_data(options.model_name, model, graph, proof, origin))
     arrays = {
-        f"{model_info}/model_weights.npz": weights,
+        f"{model_info}/{WEIGHTS}": weights,
         f"{CRATE}/model/model_weights.npz": weights,
         f"{CRATE}/testdata/features.npz": proof.features(),
     }

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
+from tf2rust.codegen.render import struct_name
 from tf2rust.codegen.states import state_sizes
 from tf2rust.codegen.variables import Port
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dims import plain_shape
+from tf2rust.ops.core.dtypes import TENSORS, TEXT
 from tf2rust.proof.proof import Proof, features_key
 
 FILE = "model/interface.json"
+BUNDLED = "models"
+"""The folder of the models in the crate of a bundle."""
 _VERSION = 1
 
 
@@ -101,19 +107,55 @@ def interface(model: Model, proof: Proof, model_name: str, struct: str, *, embed
 
 
 def read_interface(crate: Path) -> Interface:
-    """The interface of the crate in this folder. Raises ConversionError if the folder has none."""
+    """The interface of the crate in this folder.
+
+    Raises ConversionError if the folder has none, if it was edited, or if the crate is a bundle.
+    """
+    refuse_bundle(crate)
     path = crate / FILE
     try:
         content = json.loads(path.read_text("utf-8"))
         if content.pop("version") != _VERSION:
             raise ValueError("another version")
         for group in ("inputs", "outputs", "states"):
-            content[group] = tuple(
-                Tensor(**{**item, "shape": tuple(item["shape"]), "sample": tuple(item["sample"])})
-                for item in content[group]
-            )
-        return Interface(**{**content, "state_dims": tuple(content["state_dims"])})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            content[group] = tuple(map(_tensor, content[group]))
+        found = Interface(**{**content, "state_dims": tuple(content["state_dims"])})
+        _check(found)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConversionError(
-            f"{path} is missing or was not written by this version of tf2rust; convert the model again."
+            f"{path} is missing, was edited, or was not written by this version of tf2rust; convert the model again."
         ) from error
+    return found
+
+
+def _tensor(item: Mapping[str, Any]) -> Tensor:
+    tensor = Tensor(**{**item, "shape": tuple(item["shape"]), "sample": tuple(item["sample"])})
+    texts = (tensor.name, tensor.field, "" if tensor.key is None else tensor.key)
+    sizes = (*(dim for dim in tensor.shape if not isinstance(dim, str)), *tensor.sample)
+    if not all(isinstance(text, str) for text in texts) or any(type(size) is not int or size < 0 for size in sizes):
+        raise TypeError("a tensor has a value of another type")
+    if tensor.dtype not in (*TENSORS, TEXT) or not re.fullmatch("[a-z_][a-z0-9_]*", tensor.field):
+        raise ValueError("a tensor has no dtype or field of generated code")
+    return tensor
+
+
+def _check(found: Interface) -> None:
+    """Raises ValueError or TypeError for an interface that no conversion writes. Its names become code and paths."""
+    if (found.crate, found.struct) != (crate_name(found.model_name), struct_name(found.model_name)):
+        raise ValueError("the names of the crate and the struct are not those of the model")
+    flags = (found.embeds, found.batched)
+    if type(found.samples) is not int or not all(isinstance(flag, bool) for flag in flags):
+        raise TypeError("a property has another type")
+    if not all(isinstance(name, str) for name in found.state_dims):
+        raise TypeError("a dimension has no name")
+    if not all(isinstance(value, float | int) for value in found.tolerances.values()):
+        raise TypeError("a tolerance is no number")
+
+
+def refuse_bundle(crate: Path) -> None:
+    """Raises ConversionError if the crate in this folder is a bundle of several models."""
+    if (crate / BUNDLED).is_dir() and not (crate / FILE).exists():
+        raise ConversionError(
+            f"{crate} is a bundle of several models; give the folder that one of them was converted to, or run cargo "
+            "in the bundle as its README.md says."
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -16,6 +16,8 @@ import jinja2
 import numpy as np
 
 from tf2rust import __version__
+from tf2rust.classifier.scoring import Scoring
+from tf2rust.codegen.agreement import limits
 from tf2rust.codegen.architecture import architecture
 from tf2rust.codegen.control_flow import ModelField
 from tf2rust.codegen.model import Model
@@ -48,7 +50,6 @@ from tf2rust.rust.tree import (
     string,
     struct,
 )
-from tf2rust.scoring import Scoring
 
 _TEMPLATES = (
     "Cargo.toml",
@@ -156,6 +157,11 @@ def environment() -> jinja2.Environment:
     return environment
 
 
+def render_templates(templates: Mapping[str, str], context: Mapping[str, object]) -> dict[str, str]:
+    """The text of every file in ``templates``, which maps paths to names of templates without their suffix."""
+    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+
+
 def _inline(stmts: Sequence[Stmt], indent: int) -> str:
     """Statements for a template position at ``indent``."""
     return "\n".join(printer.lines(stmts, indent))[indent:]
@@ -184,20 +190,18 @@ def render_crate(
     left_out = {_EXAMPLE, *([] if context["embeds"] or context["binary"] else ["build.rs"])}
     names = [name for name in _TEMPLATES if name not in left_out]
     names += [_STEPS_EXAMPLE if model.states else _EXAMPLE]
+    names += ["src/blob.rs"] if context["embeds"] else []
     names += ["src/prediction.rs"] if context["predicts_from"] else []
     names += ["src/thresholds.rs"] if context["binary"] else []
     names += ["src/labels.rs"] if scoring.labels else []
     names += ["src/parallel.rs"] if model.chunks else []
     names += ["src/profile.rs"] if model.timed else []
-    texts = {
-        name: environment().get_template(f"{name}.j2").render(context) for name in names if not only or name in only
-    }
+    texts = render_templates({name: name for name in names if not only or name in only}, context)
     if _STEPS_EXAMPLE in texts:
         texts[_EXAMPLE] = texts.pop(_STEPS_EXAMPLE)
     for part in () if only else context["parts"]:
-        for name in _PART_TEMPLATES:
-            template = environment().get_template(f"weights/{name}.j2")
-            texts[f"{part.folder}/{name}"] = template.render(context, part=part)
+        templates = {f"{part.folder}/{name}": f"weights/{name}" for name in _PART_TEMPLATES}
+        texts |= render_templates(templates, {**context, "part": part})
     return texts
 
 
@@ -240,7 +244,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "model_literal": rust_str(options.model_name),
         "source_comment": rust_comment(options.source_name),
         "source_sha256": options.source_sha256,
-        "tf_layers": _dependency(crate, options.tf_layers),
+        "tf_layers": tf_layers_dependency(crate, options.tf_layers),
         "license": options.license,
         "vendored": options.tf_layers is None,
         "is_package": options.tf_layers is None and not parts,
@@ -248,8 +252,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "difference": lambda port: _difference(proof, port.name),
         "tf_layers_package": package_name(crate) if options.tf_layers is None else "tf-layers",
         "architecture_bytes": [", ".join(f"0x{b:02x}" for b in digest[i : i + 16]) for i in (0, 16)],
-        "imports": _imports(model, embeds),
-        "weights_bytes": Token("&WEIGHTS.0"),
+        "imports": _imports(model),
         "chunks": model.chunks,
         "is_timed": bool(model.timed),
         "profile": (timed := profile_code(model)),
@@ -261,14 +264,16 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "workspace_terms": terms,
         "field_groups": groups,
         "initialiser": _initialiser(model, bool(groups)),
-        "parts_value": _parts_value(parts),
+        "blob_parts": array([Token("&WEIGHTS.0"), *(Token(f"{part.module}::weights")() for part in parts)]),
         "fields_need_blob": bool(groups) or _needs_blob(model.fields),
         "inputs_type": "Inputs<'_>" if model.inputs else "Inputs",
         "own_types": _own_types([*model.all_inputs, *model.all_outputs]),
         "own_input_types": _own_types(model.inputs),
         "own_output_types": _own_types(model.outputs[:1]),
         "memory": model.memory,
-        "needs_alloc": model.has_text or any(p.is_text for p in (*model.all_inputs, *model.all_outputs)),
+        "needs_alloc": model.has_text
+        or any(p.is_text for p in (*model.all_inputs, *model.all_outputs))
+        or any(item.imported.startswith("tf_layers::text::") for item in model.items()),
         "has_text_outputs": any(p.is_text for p in model.outputs),
         "binary": scoring.column is not None,
         "score_column": scoring.column,
@@ -303,6 +308,7 @@ def _context(model: Model, graph: LayerGraph, proof: Proof, scoring: Scoring, op
         "tolerance": {name: f"{value:e}" for name, value in proof.tolerances.items()},
         "tolerance_reason": proof.reasons,
         "element_tolerances": proof.elements,
+        "agreements": {name: limits(proof, name) for name in proof.agreements},
         "sample_shape": {name: rust_list(shape) for name, shape in sample.items()},
         "features_key": lambda port, prefix, ports: rust_str(features_key(prefix, port.name, len(ports))),
         "shape_literal": lambda shape: rust_str(format_shape(shape)),
@@ -343,12 +349,6 @@ def _initialiser(model: Model, grouped: bool) -> Expr:
     if not model.borrows:
         fields.append(("weights", Token("core::marker::PhantomData")))
     return Token("Ok")(Struct(Token("Self"), tuple(fields)))
-
-
-def _parts_value(parts: Sequence[WeightsPart]) -> Expr:
-    """The model, initialised from all parts of the weights."""
-    others = [Token(f"{part.module}::weights")() for part in parts]
-    return Token("Self::from_parts")(ref(array([Token("&WEIGHTS.0"), *others])))
 
 
 def _run_chunk(model: Model, used: set[str]) -> Expr:
@@ -402,9 +402,9 @@ _ALWAYS = (
 )
 
 
-def _imports(model: Model, embeds: bool) -> list[str]:
-    """The import lines of the model's items; a crate that ``embeds`` its weights aligns them."""
-    paths = {*_ALWAYS, *(["tf_layers::io::Aligned"] if embeds else []), *(item.imported for item in model.items())}
+def _imports(model: Model) -> list[str]:
+    """The import lines of the model's items."""
+    paths = {*_ALWAYS, *(item.imported for item in model.items())}
     if model.all_inputs:
         paths.add("tf_layers::tensor::SymbolicDims")
     if model.inputs:
@@ -476,14 +476,14 @@ def _opened(struct: str, embeds: bool) -> list[Stmt]:
 
 def _parts(model: Model, crate: str, tf_layers: Path | None) -> list[WeightsPart]:
     """The parts of the weights except the first, which the crate itself embeds."""
-    dependency = _dependency(crate, tf_layers, "../../")
+    dependency = tf_layers_dependency(crate, tf_layers, "../../")
     _, *others = model.weights.parts(_PART_BYTES)
     return [
         WeightsPart(f"{crate}-weights-{i}", f"weights/{i}", run, dependency) for i, run in enumerate(others, start=1)
     ]
 
 
-def _dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
+def tf_layers_dependency(crate: str, tf_layers: Path | None, up: str = "") -> str:
     """The tf-layers dependency of a manifest: the user's path, or the crate's copy at ``up``."""
     if tf_layers is not None:
         return f"path = {rust_str(tf_layers.as_posix())}"

@@ -16,25 +16,6 @@ from onnx import TensorProto, helper
 _UNCHANGED = frozenset({"Cast", "Constant", "ConstantOfShape", "BitCast"})
 
 
-def has_bfloat16(proto: onnx.ModelProto) -> bool:
-    """Whether the model has an input, an output, an initializer or a Cast of this dtype."""
-    return _has(proto, TensorProto.BFLOAT16)
-
-
-def has_float16(proto: onnx.ModelProto) -> bool:
-    """Whether the model has an input, an output, an initializer or a Cast of this dtype."""
-    return _has(proto, TensorProto.FLOAT16)
-
-
-def _has(proto: onnx.ModelProto, dtype: int) -> bool:
-    graph = proto.graph
-    return (
-        any(tensor.data_type == dtype for tensor in graph.initializer)
-        or any(info.type.tensor_type.elem_type == dtype for info in (*graph.input, *graph.output))
-        or any(a.i == dtype for n in graph.node if n.op_type == "Cast" for a in n.attribute)
-    )
-
-
 def in_float32(proto: onnx.ModelProto) -> onnx.ModelProto:
     """The model with Casts around all nodes that read or write bfloat16."""
     wide = onnx.shape_inference.infer_shapes(proto)

@@ -45,7 +45,9 @@ def match_expanding(analysis: Analysis) -> Matched:
         f"`{identifier(name)}` belongs to another dimension."
         for own, name in analysis.renamed.items()
     ]
-    return replace(matched, unmatched=unmatched, notes=notes)
+    infos = ((name, analysis.infos.const(value)) for name, value in analysis.graph.initializers.items())
+    initializers = {name: array for name, array in infos if array is not None}
+    return replace(matched, unmatched=unmatched, notes=notes, initializers=initializers)
 
 
 @dataclass(frozen=True)

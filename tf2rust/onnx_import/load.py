@@ -17,7 +17,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from tf2rust.errors import ConversionError
-from tf2rust.onnx_import.bfloat16 import as_declared, as_given, has_bfloat16, has_float16, in_float32
+from tf2rust.onnx_import.bfloat16 import as_declared, as_given, in_float32
 from tf2rust.onnx_import.declared import check_declared
 from tf2rust.onnx_import.dictionaries import arrays_for_dictionaries
 from tf2rust.onnx_import.external import load_external
@@ -25,7 +25,7 @@ from tf2rust.onnx_import.functions import inline_functions
 from tf2rust.onnx_import.memory import trim_heap
 from tf2rust.onnx_import.reader import read_model
 from tf2rust.onnx_import.repair import repair
-from tf2rust.onnx_import.tensors import check_tensors
+from tf2rust.onnx_import.tensors import check_tensors, has_dtype
 from tf2rust.onnx_import.tidy import declare_outputs, graphs, tidy
 from tf2rust.onnx_import.weights import split_weights, without_weights
 from tf2rust.ops.contrib.call import DOMAIN as CONTRIB
@@ -220,13 +220,13 @@ class OnnxRuntime:
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         if len(self.proto.graph.node) > _MAX_OPTIMISED:
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-        elif has_float16(self.proto):
+        elif has_dtype(self.proto, onnx.TensorProto.FLOAT16):
             # Changing the layout of a float16 convolution beside a loop crashes ONNX Runtime 1.32.
             options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         if self.weights:
             arrays = [ort.OrtValue.ortvalue_from_numpy(array) for array in self.weights.values()]
             options.add_external_initializers(list(self.weights), arrays)
-        proto = in_float32(self.proto) if has_bfloat16(self.proto) else self.proto
+        proto = in_float32(self.proto) if has_dtype(self.proto, onnx.TensorProto.BFLOAT16) else self.proto
         session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
         trim_heap()
         return session

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 
 from tf2rust.errors import ConversionError
@@ -74,6 +75,8 @@ class Matched:
     unmatched: list[Unmatched] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Notes for the user, one sentence each."""
+    initializers: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """The arrays of the graph's initializers, which rules read."""
 
     def add(self, inner: Matched, holder: ir.Node) -> None:
         """Adds the status of the nodes in the body of ``holder``."""

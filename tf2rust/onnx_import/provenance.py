@@ -1,15 +1,17 @@
-"""Which of the model's own weights a layer's arrays come from."""
+"""Which of the model's own weights a layer's arrays come from, and which they are."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 
+import numpy as np
 import onnx
 
 from tf2rust.onnx_import.tidy import node_bodies
-from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.core.layer import LayerGraph, Origin
 
 _NONE: frozenset[str] = frozenset()
+_EMPTY = np.empty(0)
 
 
 def trace_weights(graph: LayerGraph, proto: onnx.GraphProto, node_layers: Mapping[str, str]) -> None:
@@ -23,6 +25,38 @@ def trace_weights(graph: LayerGraph, proto: onnx.GraphProto, node_layers: Mappin
         layer.sources = frozenset(
             sources | {f"layer {node_layers[node]}" for node in layer.nodes if node in node_layers}
         )
+
+
+def trace_origins(graph: LayerGraph, initializers: Mapping[str, np.ndarray]) -> None:
+    """Set the ``origins`` of every layer.
+
+    Rules and passes leave an initializer in its memory as long as they only transpose or reshape it. A weight that has
+    its first element in the memory of an initializer, and all others too, therefore is this initializer.
+    """
+    at = {array.ctypes.data: (name, array) for name, array in initializers.items() if array.size}
+    for layer in graph.walk():
+        origins = {}
+        for weight in layer.weights():
+            array = np.asarray(weight.array)
+            name, original = at.get(array.ctypes.data, ("", _EMPTY))
+            if name and (array.dtype, array.size) == (original.dtype, original.size):
+                axes = _axes(array, original)
+                if axes is not None:
+                    origins[weight.role] = Origin(name, axes)
+        layer.origins = origins
+
+
+def _axes(array: np.ndarray, original: np.ndarray) -> tuple[int, ...] | None:
+    """The order of axes in which ``original`` and ``array``, a view of its elements, list them in the same order."""
+    if array.flags.c_contiguous and original.flags.c_contiguous:
+        return tuple(range(original.ndim))
+    steps = {(size, step): axis for axis, (size, step) in enumerate(zip(original.shape, original.strides, strict=True))}
+    found = [steps.get(key) for key in zip(array.shape, array.strides, strict=True) if key[0] != 1]
+    axes = [axis for axis in found if axis is not None]
+    rest = [axis for axis in range(original.ndim) if axis not in axes]
+    if len(axes) < len(found) or any(original.shape[axis] != 1 for axis in rest):
+        return None
+    return (*axes, *rest)
 
 
 def _known(name: str, known: Container[str]) -> str:

@@ -27,6 +27,16 @@ _FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "double_data
 _Kind = TypeVar("_Kind", bound=Message)
 
 
+def has_dtype(proto: onnx.ModelProto, dtype: int) -> bool:
+    """Whether the model has an input, an output, an initializer or a Cast of this ``TensorProto.DataType``."""
+    graph = proto.graph
+    return (
+        any(tensor.data_type == dtype for tensor in graph.initializer)
+        or any(info.type.tensor_type.elem_type == dtype for info in (*graph.input, *graph.output))
+        or any(a.i == dtype for n in graph.node if n.op_type == "Cast" for a in n.attribute)
+    )
+
+
 def messages(message: Message, kind: type[_Kind]) -> Iterator[_Kind]:
     """All messages of this kind inside ``message``: in graphs, functions and attributes, at any depth.
 

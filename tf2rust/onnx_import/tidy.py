@@ -88,7 +88,7 @@ def _needed(graph: onnx.GraphProto) -> set[int]:
     waiting = [makers[o.name] for o in graph.output if o.name in makers]
     needed = set(waiting)
     while waiting:
-        new = {makers[name] for name in _read_by(graph.node[waiting.pop()]) if name in makers} - needed
+        new = {makers[name] for name in read_names(graph.node[waiting.pop()]) if name in makers} - needed
         needed |= new
         waiting += new
     return needed
@@ -96,7 +96,7 @@ def _needed(graph: onnx.GraphProto) -> set[int]:
 
 def _drop_unread_weights(graph: onnx.GraphProto) -> None:
     """Removes unread weights, and inputs with such a weight as their default value."""
-    read = {o.name for o in graph.output} | {name for node in graph.node for name in _read_by(node)}
+    read = {o.name for o in graph.output} | {name for node in graph.node for name in read_names(node)}
     unread = {t.name for t in graph.initializer} - read
     if unread:
         keep(graph.initializer, lambda tensor: tensor.name not in unread)
@@ -113,7 +113,7 @@ def keep(field: Any, wanted: Callable[[Any], bool]) -> None:
 def _sort(graph: onnx.GraphProto) -> bool:
     """Sorts the nodes topologically, if they are not sorted already. Returns whether they were not."""
     makers = {name: i for i, node in enumerate(graph.node) for name in node.output if name}
-    needs = {i: sorted({makers[n] for n in _read_by(node) if n in makers}) for i, node in enumerate(graph.node)}
+    needs = {i: sorted({makers[n] for n in read_names(node) if n in makers}) for i, node in enumerate(graph.node)}
     if all(maker < i for i, own in needs.items() for maker in own):
         return False
     try:
@@ -130,13 +130,13 @@ def _sort(graph: onnx.GraphProto) -> bool:
     return True
 
 
-def _read_by(node: onnx.NodeProto) -> set[str]:
+def read_names(node: onnx.NodeProto) -> set[str]:
     """The names that a node reads, including those that its bodies capture."""
     read = set(node.input)
     for graph in node_bodies(node):
         made = {name for inner in graph.node for name in inner.output}
         made |= {value.name for value in [*graph.input, *graph.initializer]}
-        inside = {o.name for o in graph.output}.union(*(_read_by(inner) for inner in graph.node))
+        inside = {o.name for o in graph.output}.union(*(read_names(inner) for inner in graph.node))
         read |= inside - made
     return read
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tf2rust.errors import one_line
 from tf2rust.ops.core.dtypes import as_stored
+from tf2rust.proof.agreement import Agreement
 
 _BINS = 2
 """Bins of a histogram of differences per power of ten."""
@@ -57,7 +58,8 @@ class Proof:
     the model magnifies rounding errors, the tolerance of each element that needs a greater one, and 0 for the others.
     ``sizes`` are those of the symbolic dimensions except for the batch. ``differences`` has the distance of each output
     from a second computation of the graph, if there is one. ``steps`` is 0, or for a model with states the number of
-    steps that run in sequence; axis 0 of every array is then the step.
+    steps that run in sequence; axis 0 of every array is then the step. For a model that was quantized, ``original`` has
+    the outputs of the float model, and ``agreements`` compares the reference with them.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -70,6 +72,8 @@ class Proof:
     sizes: Mapping[str, int] = field(default_factory=dict)
     differences: Mapping[str, Difference] = field(default_factory=dict)
     steps: int = 0
+    original: Mapping[str, np.ndarray] = field(default_factory=dict)
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -93,9 +97,13 @@ class Proof:
     def features(self) -> dict[str, np.ndarray]:
         """The arrays of ``testdata/features.npz``: one flattened row per sample."""
         arrays = {}
-        for prefix, group in (("inputs", self.inputs), ("predictions", self.outputs)):
+        for prefix, group, count in (
+            ("inputs", self.inputs, len(self.inputs)),
+            ("predictions", self.outputs, len(self.outputs)),
+            ("float_predictions", self.original, len(self.outputs)),
+        ):
             for name, array in group.items():
-                arrays[features_key(prefix, name, len(group))] = as_stored(array).reshape(self.samples, -1)
+                arrays[features_key(prefix, name, count)] = as_stored(array).reshape(self.samples, -1)
         for name, array in self.elements.items():
             arrays[features_key("tolerances", name, len(self.outputs))] = array.reshape(self.samples, -1)
         return arrays

@@ -9,14 +9,14 @@ import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.layer import LayerGraph
-from tf2rust.proof.attempts import answer_given, answer_seeded
-from tf2rust.proof.features import Features, check_predictions
-from tf2rust.proof.judge import Judge
 from tf2rust.proof.proof import Proof
-from tf2rust.proof.reference import Reference
-from tf2rust.proof.sizes import batch_of, is_batched, symbolic_dimensions
-from tf2rust.proof.steps import sizes_of
-from tf2rust.proof.weak_samples import weak_samples
+from tf2rust.proof.reference.reference import Reference
+from tf2rust.proof.reference.steps import sizes_of
+from tf2rust.proof.samples.attempts import answer_given, answer_seeded
+from tf2rust.proof.samples.features import Features, check_predictions
+from tf2rust.proof.samples.sizes import batch_of, is_batched, symbolic_dimensions
+from tf2rust.proof.samples.weak import weak_samples
+from tf2rust.proof.tolerance.judge import Judge
 from tf2rust.source import Source
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tf2rust.codegen.interface import Interface
-from tf2rust.codegen.render import environment
+from tf2rust.codegen.render import render_templates
 from tf2rust.targets.c_abi import c_abi
 
 
 def c_library(interface: Interface) -> dict[str, str]:
-    """The files of the library. Raises ConversionError for a model of strings, or if weights are not embedded."""
-    context = {**c_abi(interface, "c"), "is_wasm": False}
+    """The files of the library."""
+    context = {**c_abi(interface), "is_wasm": False}
     library = context["library"]
     templates = {
         "Cargo.toml": "targets/c/Cargo.toml",
@@ -21,4 +21,4 @@ def c_library(interface: Interface) -> dict[str, str]:
         f"{library}.pc.in": "targets/c/library.pc.in",
         "example/example.c": "targets/c/example/example.c",
     }
-    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+    return render_templates(templates, context)

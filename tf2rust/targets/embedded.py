@@ -1,4 +1,4 @@
-"""A program for Cortex-M microcontrollers that runs a generated crate without an allocator."""
+"""A program for Cortex-M and RISC-V microcontrollers that runs a generated crate without an allocator."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import math
 from dataclasses import dataclass
 
 from tf2rust.codegen.interface import Interface, Tensor
-from tf2rust.codegen.render import environment
+from tf2rust.codegen.render import render_templates
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float, shown
 from tf2rust.rust.literals import rust_comment, rust_str, rust_type
 from tf2rust.rust.tree import Expr, Token, array, ref, struct
 
-TRIPLES = ("thumbv7em-none-eabihf", "thumbv6m-none-eabi")
-"""The targets of the program: a Cortex-M4F and a Cortex-M0."""
+TRIPLES = {
+    "thumbv7em-none-eabihf": "qemu-system-arm",
+    "thumbv6m-none-eabi": "qemu-system-arm",
+    "riscv32imac-unknown-none-elf": "qemu-system-riscv32",
+}
+"""The targets of the program, a Cortex-M4F, a Cortex-M0 and an RV32IMAC, and their emulators."""
+DEFAULT_TRIPLE = "thumbv7em-none-eabihf"
 _FILES = (
     ".cargo/config.toml",
     "Cargo.toml",
@@ -21,8 +26,10 @@ _FILES = (
     "build.rs",
     *(f"memory/{triple}.x" for triple in TRIPLES),
     "rustfmt.toml",
+    "src/cortex_m.rs",
     "src/host.rs",
     "src/main.rs",
+    "src/riscv.rs",
     "src/stack.rs",
 )
 
@@ -110,7 +117,7 @@ def embedded_program(interface: Interface) -> dict[str, str]:
         "host_inputs": _inputs(inputs, ""),
         "model_inputs": _inputs(inputs, "sample::"),
     }
-    return {name: environment().get_template(f"targets/embedded/{name}.j2").render(context) for name in _FILES}
+    return render_templates({name: f"targets/embedded/{name}" for name in _FILES}, context)
 
 
 def _check(interface: Interface) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tf2rust.codegen.interface import Interface, Tensor
 from tf2rust.codegen.names import Names, snake_case
-from tf2rust.codegen.render import environment
+from tf2rust.codegen.render import render_templates
 from tf2rust.ops.core.dtypes import NARROW, TEXT, is_float, stored_dtype
 from tf2rust.rust.literals import RUST_TYPES, data_type, rust_comment
 
@@ -77,12 +77,8 @@ def python_package(interface: Interface) -> dict[str, str]:
         "returns": _returns(interface.outputs),
     }
     files = [*_FILES, *([_ARROW] if tabular else [])]
-    rendered = {name: _render(name, context) for name in files}
-    return {**rendered, f"{module}.pyi": _render("module.pyi", context), "py.typed": ""}
-
-
-def _render(name: str, context: dict[str, object]) -> str:
-    return environment().get_template(f"targets/python/{name}.j2").render(context)
+    templates = {name: f"targets/python/{name}" for name in files} | {f"{module}.pyi": "targets/python/module.pyi"}
+    return {**render_templates(templates, context), "py.typed": ""}
 
 
 def _types(tensors: tuple[Tensor, ...]) -> list[ElementType]:

@@ -6,13 +6,14 @@ import json
 from collections.abc import Sequence
 
 from tf2rust.codegen.interface import Interface, Tensor
-from tf2rust.codegen.render import environment
+from tf2rust.codegen.render import render_templates
+from tf2rust.ops.core.dtypes import shown
 from tf2rust.targets.c_abi import Parameter, c_abi
 
 
 def npm_package(interface: Interface) -> dict[str, str]:
-    """The files of the package. Raises ConversionError for a model of strings, or if weights are not embedded."""
-    abi = c_abi(interface, "wasm")
+    """The files of the package."""
+    abi = c_abi(interface)
     inputs, outputs = abi["inputs"], abi["outputs"]
     context = {
         **abi,
@@ -33,7 +34,7 @@ def npm_package(interface: Interface) -> dict[str, str]:
         "index.d.ts": "targets/wasm/index.d.ts",
         "example.html": "targets/wasm/example.html",
     }
-    return {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+    return render_templates(templates, context)
 
 
 def _ports(tensors: Sequence[Tensor], parameters: Sequence[Parameter]) -> str:
@@ -41,7 +42,7 @@ def _ports(tensors: Sequence[Tensor], parameters: Sequence[Parameter]) -> str:
         {
             "name": tensor.name,
             "field": parameter.parameter,
-            "dtype": tensor.dtype,
+            "dtype": shown(tensor.dtype),
             "shape": tensor.shape,
             "array": parameter.array,
         }

@@ -46,7 +46,7 @@ impl Engine for Floor {
         Ok(())
     }
 
-    fn outputs(&self) -> Result<Vec<f32>> {
+    fn outputs(&mut self) -> Result<Vec<f32>> {
         Ok(self.output.iter().copied().collect())
     }
 }

@@ -1,7 +1,7 @@
-//! `harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...`: times engines in turn and prints JSON.
+//! `harness NAME MODEL.onnx IN.npz TOLERANCE ROUNDS ENGINE...`: times engines in turn and prints JSON.
 //!
 //! The first engine is always the crate called `NAME`. For an engine that fails or whose outputs differ from those of the
-//! crate, the reason is printed instead of times.
+//! crate by more than `TOLERANCE` times the largest, the reason is printed instead of times.
 //!
 //! With `TF_LAYERS_ISA=avx2`, AVX-512 is hidden from the other engines, too, if the system supports it.
 
@@ -14,6 +14,7 @@ use std::path::Path;
 
 use engine::{Engine, Result, arrays};
 use engine_onnxruntime::OnnxRuntime;
+use engine_python::Python;
 use engine_rten::Rten;
 use engine_tract::Tract;
 use tf_layers::Isa;
@@ -21,14 +22,15 @@ use timing::{Row, time};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [name, model, inputs, rounds, engines @ ..] = arguments.as_slice() else {
-        return Err("usage: harness NAME MODEL.onnx IN.npz ROUNDS ENGINE...".into());
+    let [name, model, inputs, tolerance, rounds, engines @ ..] = arguments.as_slice() else {
+        return Err("usage: harness NAME MODEL.onnx IN.npz TOLERANCE ROUNDS ENGINE...".into());
     };
     // Before any library detects the processor.
     let wanted = std::env::var("TF_LAYERS_ISA").unwrap_or_default();
     let narrow = if wanted == "avx2" { Some(narrow::to_avx2()) } else { None };
     let model = Path::new(model);
-    let arrays: &'static [_] = arrays::read(Path::new(inputs))?.leak();
+    let inputs = Path::new(inputs);
+    let arrays: &'static [_] = arrays::read(inputs)?.leak();
     let mut rows = vec![Row::new("tf2rust", ours::new(name, arrays)?)];
     let mut problems = Vec::new();
     for engine in engines {
@@ -40,6 +42,9 @@ fn main() -> Result<()> {
             "onnxruntime" => OnnxRuntime::new(model, arrays).map(|e| ("onnxruntime", Box::new(e) as _)),
             "rten" => Rten::new(model, arrays).map(|e| ("rten", Box::new(e) as _)),
             "tract" => Tract::new(model, arrays).map(|e| ("tract", Box::new(e) as _)),
+            "openvino" | "litert" | "onnxruntime_python" => {
+                Python::new(engine, name, inputs).map(|e| (&*engine.clone().leak(), Box::new(e) as _))
+            }
             "ndarray" => floor::new(name, model, arrays).map(|e| ("ndarray", e)),
             _ => Err("unknown engine".into()),
         };
@@ -48,7 +53,7 @@ fn main() -> Result<()> {
             Err(error) => problems.push((engine.as_str(), error.to_string())),
         }
     }
-    time(&mut rows, rounds.parse()?)?;
+    time(&mut rows, tolerance.parse()?, rounds.parse()?)?;
     let mut found: Vec<String> = rows.iter().map(row).collect();
     found.extend(problems.iter().map(|(engine, why)| problem(engine, why)));
     let others = if narrow.is_some() { &wanted } else { "its own choice" };

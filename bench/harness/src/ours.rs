@@ -44,7 +44,7 @@ macro_rules! crates {
                     Ok(())
                 }
 
-                fn outputs(&self) -> Result<Vec<f32>> {
+                fn outputs(&mut self) -> Result<Vec<f32>> {
                     Ok(self.outputs.$output.data().to_vec())
                 }
             }
@@ -69,5 +69,17 @@ crates! {
     lstm: LstmModel, [series: f32], forecast;
     mobilenet_v2: MobilenetV2Model, [image: f32], predictions;
     resnet50: Resnet50Model, [image: f32], predictions;
+    emotion_cnn: EmotionCnnModel, [image: f32], emotion;
+    proposal_net: ProposalNetModel, [image: f32], boxes;
+    face_detector: FaceDetectorModel, [image: f32], anchors;
+    face_mesh: FaceMeshModel, [image: f32], points;
+    encoder: EncoderModel, [tokens: i32], logits;
+    speech_block: SpeechBlockModel, [frames: f32], features;
+    unet: UnetModel, [image: f32], mask;
+    mnist_cnn_int8: MnistCnnInt8Model, [pixels: f32], digits;
+    lstm_int8: LstmInt8Model, [series: f32], forecast;
+    encoder_int8: EncoderInt8Model, [tokens: i32], logits;
+    mobilenet_v2_int8: MobilenetV2Int8Model, [image: f32], predictions;
+    resnet50_int8: Resnet50Int8Model, [image: f32], predictions;
     dense_512: Dense512Model, [x: f32], y;
 }

@@ -1,18 +1,14 @@
 //! Times engines in turn, in many short samples.
 //!
-//! The measured time is the CPU time of this process. All engines work in one thread and none sleeps, so it is the elapsed
-//! time without interruptions by other processes.
+//! The measured time is the CPU time of the process that an engine runs in. All engines work in one thread and none sleeps,
+//! so it is the elapsed time without interruptions by other processes.
 
-use std::io;
-use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use engine::{Engine, Result};
 
 /// The minimum duration of a sample, unless one prediction takes longer.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// The maximum difference between outputs, relative to the largest magnitude.
-const TOLERANCE: f32 = 1e-3;
 
 /// An engine and its measurements.
 pub struct Row {
@@ -52,34 +48,20 @@ impl Row {
     }
 
     fn measure(&mut self) -> Result<Duration> {
-        let start = processor_time()?;
-        self.engine.run(self.calls)?;
-        Ok(processor_time()? - start)
+        self.engine.measure(self.calls)
     }
 }
 
-/// The CPU time of this process.
-fn processor_time() -> Result<Duration> {
-    let mut time = MaybeUninit::<libc::timespec>::zeroed();
-    // SAFETY: zeros are a valid `timespec`, and the pointer points to it.
-    let (failed, time) = unsafe {
-        (libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, time.as_mut_ptr()), time.assume_init())
-    };
-    if failed != 0 {
-        return Err(io::Error::last_os_error().into());
-    }
-    Ok(Duration::new(time.tv_sec.try_into()?, time.tv_nsec.try_into()?))
-}
-
-/// Compares the outputs with those of the first row, then times all rows, one sample of each in turn.
-pub fn time(rows: &mut [Row], rounds: usize) -> Result<()> {
+/// Compares the outputs with those of the first row, then times all rows, one sample of each in turn. `tolerance` is the
+/// largest difference between outputs, relative to the largest magnitude.
+pub fn time(rows: &mut [Row], tolerance: f32, rounds: usize) -> Result<()> {
     for row in rows.iter_mut() {
         row.problem = row.warm_up().err().map(|error| error.to_string());
     }
     let [reference, others @ ..] = rows else { return Ok(()) };
     let expected = reference.engine.outputs()?;
     for row in others.iter_mut().filter(|row| row.problem.is_none()) {
-        row.problem = difference(&row.engine.outputs()?, &expected);
+        row.problem = difference(&row.engine.outputs()?, &expected, tolerance);
     }
     for _ in 0..rounds {
         for row in rows.iter_mut().filter(|row| row.problem.is_none()) {
@@ -89,13 +71,13 @@ pub fn time(rows: &mut [Row], rounds: usize) -> Result<()> {
     Ok(())
 }
 
-fn difference(found: &[f32], expected: &[f32]) -> Option<String> {
+fn difference(found: &[f32], expected: &[f32], tolerance: f32) -> Option<String> {
     if found.len() != expected.len() {
         return Some(format!("its output has {} numbers instead of {}", found.len(), expected.len()));
     }
     let largest = expected.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
     let off = found.iter().zip(expected).fold(0.0f32, |off, (a, b)| off.max((a - b).abs()));
     // A NaN makes the comparison false.
-    let close = off <= TOLERANCE * largest && found.iter().all(|x| !x.is_nan());
+    let close = off <= tolerance * largest && found.iter().all(|x| !x.is_nan());
     (!close).then(|| format!("its output differs by {off:e}, and the largest value is {largest:e}"))
 }

@@ -77,7 +77,7 @@ class Keras(KerasFiles):
 
 
 class H5(KerasFiles):
-    """``.h5``: attributes, of which one is the architecture, and weights."""
+    """``.h5``: weights and attributes, one of which is the architecture."""
 
     name, suffix = "h5", ".h5"
 
@@ -136,7 +136,7 @@ def _change_attribute(rng: Random, holder: Any, name: str) -> None:
 
 
 def h5_empty() -> Any:
-    """The attribute that has a type and no value."""
+    """An attribute with a type but no value."""
     import h5py
 
     return h5py.Empty("f4")

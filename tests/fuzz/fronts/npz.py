@@ -41,7 +41,7 @@ _SHAPES = ("()", "(3,)", "(3", "(-1,)", "(0,)", "(9999999999,)", "(3.5,)", "3", 
 
 
 class Npz(Front):
-    """Reading of the arrays and all that is checked of them."""
+    """Reads and checks the arrays."""
 
     name, suffix = "npz", ".npz"
     share = 5000
@@ -81,7 +81,7 @@ class Npz(Front):
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
         from tf2rust.npz import read_npz
         from tf2rust.onnx_import.constants import bind_constants
-        from tf2rust.proof.features import check_predictions, read_features
+        from tf2rust.proof.samples.features import check_predictions, read_features
 
         proto, graph = self._model
         if rng.random() < 0.3:
@@ -106,7 +106,7 @@ def _npz(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def _changed(rng: Random, content: bytes) -> bytes:
-    """A member whose header says something else, or whose elements are others."""
+    """A member with another header or other elements."""
     start, end = content.find(b"{"), content.find(b"\n")
     if not 0 <= start < end or rng.random() < 0.15:
         return mutate_bytes(rng, content)

@@ -1,4 +1,4 @@
-"""ONNX models: changes to protobuf fields, and to what they mean in ONNX."""
+"""ONNX models: changes to protobuf fields, and to nodes, values and tensors."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class OnnxModels(Front):
         after_opening(open_onnx(path), path, enter, rng)
 
     def parts(self, data: bytes) -> Iterator[bytes]:
-        """The model without one node, weight, attribute, input, … each; then with fewer bytes."""
+        """The model without one of its nodes, weights, attributes, inputs and so on; then with fewer bytes."""
         model = _parsed(data)
         if model is None:
             yield from super().parts(data)
@@ -120,7 +120,7 @@ Mutation = Callable[[Random, onnx.ModelProto, onnx.ModelProto], None]
 
 
 def _graph(rng: Random, model: onnx.ModelProto) -> Any:
-    """The main graph, or now and then one inside of it."""
+    """The main graph or, sometimes, the body of a node."""
     found = [m for m in messages(model) if isinstance(m, onnx.GraphProto)]
     return model.graph if rng.random() < 0.7 or not found else rng.choice(found)
 
@@ -156,7 +156,7 @@ def _edge(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
 
 
 def _attribute(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
-    """Gives a node an attribute that its operator has, of the right type and with any value."""
+    """Adds an attribute of the operator to a node, of the right type and with any value."""
     node = _node(rng, model)
     known = [*_ATTRIBUTES.get(node.op_type, ()), *((a.name, int(a.type)) for a in node.attribute)]
     name, kind = rng.choice(known)
@@ -224,7 +224,7 @@ def _declared(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> No
 
 
 def _contents(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
-    """Replaces a tensor by another of as many elements, or only says that it is of another shape or dtype."""
+    """Replaces a tensor by one of the same size, or changes only its declared shape or dtype."""
     tensor = _tensor(rng, model)
     array = np.array(numpy_helper.to_array(tensor))
     choice = rng.random()
@@ -247,7 +247,7 @@ def _contents(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> No
 
 
 def _initializer_and_input(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
-    """Makes a weight an input, or an input a weight."""
+    """Turns a weight into an input, or an input into a weight."""
     graph = _graph(rng, model)
     if graph.initializer and rng.random() < 0.6:
         tensor = rng.choice(graph.initializer)
@@ -263,7 +263,7 @@ def _initializer_and_input(rng: Random, model: onnx.ModelProto, donor: onnx.Mode
 
 
 def _splice(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
-    """Puts a node of another model, with its weights, behind a value of this one."""
+    """Inserts a node of another model, with its weights, behind a value of this one."""
     graph, node = _graph(rng, model), onnx.NodeProto()
     node.CopyFrom(_node(rng, donor))
     weights = {t.name: t for t in donor.graph.initializer}
@@ -338,7 +338,7 @@ def _as_function(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) ->
 
 
 def _external(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
-    """Sends a tensor to a file."""
+    """Moves a tensor to an external file."""
     tensor = _tensor(rng, model)
     tensor.data_location = TensorProto.EXTERNAL
     if rng.random() < 0.7:
@@ -351,7 +351,7 @@ def _external(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> No
 
 
 def _names(rng: Random, model: onnx.ModelProto, donor: onnx.ModelProto) -> None:
-    """Renames a value, wherever it is used, or a node."""
+    """Renames a node, or a value everywhere."""
     if rng.random() < 0.4:
         _node(rng, model).name = text(rng, texts(model))
         return

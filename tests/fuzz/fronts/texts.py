@@ -1,4 +1,4 @@
-"""The small texts that users give: ``thresholds.json``, class names, and values of options."""
+"""Small texts from users: ``thresholds.json``, class names, and values of options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEVELS = {"bottom": 0.1, "low": 0.25, "medium": 0.5, "high": 0.99}
 
 
 class Texts(Front):
-    """Reading and checking."""
+    """Reads and checks the text."""
 
     name, suffix = "json", ".json"
     share = 5000
@@ -38,8 +38,8 @@ class Texts(Front):
 
     def convert(self, path: Path, enter: Enter, rng: Random) -> None:
         from tf2rust import options
-        from tf2rust.labels import check_labels, read_labels
-        from tf2rust.thresholds import read_thresholds
+        from tf2rust.classifier.labels import check_labels, read_labels
+        from tf2rust.classifier.thresholds import read_thresholds
 
         choice = rng.randrange(5)
         given = path.read_bytes().decode("utf-8", "surrogateescape")

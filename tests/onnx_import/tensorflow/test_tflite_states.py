@@ -13,7 +13,7 @@ from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import OnnxRuntime
 from tf2rust.onnx_import.tensorflow import load_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.proof.steps import in_sequence
+from tf2rust.proof.reference.steps import in_sequence
 
 tf = library("tensorflow")
 STEPS = 4

@@ -13,7 +13,7 @@ import pytest
 from tf2rust.onnx_import.load import OnnxRuntime
 from tf2rust.onnx_import.tensorflow import load_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.proof.steps import in_sequence
+from tf2rust.proof.reference.steps import in_sequence
 
 keras, tf_keras, tf = library("keras"), library("tf_keras"), library("tensorflow")
 STEPS = 4

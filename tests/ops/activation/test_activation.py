@@ -15,7 +15,7 @@ layers = keras.layers
 
 
 def _far(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Numbers around zero, on the kinks of all functions, and as far out as they come."""
+    """Numbers around zero, at the kinks of all functions, and the largest and smallest."""
     values = np.concatenate([rng.normal(0, 3, 200), [-1e4, 1e4, -88.0, 88.0, -20.0, 20.0, 0.0, -0.0]])
     kinks = [-3.0, 3.0, 6.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, -2.5, 2.5]
     return np.resize(np.concatenate([[-1e4, 1e4, 0.0, -0.0], kinks, values]), shape)
@@ -95,6 +95,22 @@ KERAS3: dict[str, Case] = {
     "prelu": case(lambda x: layers.PReLU()(x), (4, 6), becomes="PReLU"),
     "prelu_shared": case(lambda x: layers.PReLU(shared_axes=[1])(x), (4, 6), becomes="PReLU"),
     "prelu_shared_image": case(lambda x: layers.PReLU(shared_axes=[1, 2])(x), (3, 4, 5), becomes="PReLU"),
+    "prelu_in_dense": case(lambda x: layers.PReLU()(layers.Dense(21)(x)), (7,), becomes="Dense"),
+    "prelu_in_conv": case(
+        lambda x: layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(5, 3)(x)), (7, 8, 3), becomes="Conv2D"
+    ),
+    "prelu_in_winograd": case(
+        lambda x: layers.PReLU(shared_axes=[1, 2])(layers.Conv2D(36, 3)(x)), (14, 14, 16), becomes="Conv2D"
+    ),
+    "prelu_in_depthwise": case(
+        lambda x: layers.PReLU(shared_axes=[1, 2])(layers.DepthwiseConv2D(3)(x)), (7, 8, 21), becomes="DepthwiseConv2D"
+    ),
+    "prelu_behind_residual": case(
+        lambda x: layers.PReLU(shared_axes=[1])(layers.Add()([x, layers.Conv1D(5, 3, padding="same")(x)])),
+        (8, 5),
+        becomes="Conv1D",
+    ),
+    "leaky_relu_in_conv": case(lambda x: layers.LeakyReLU(0.3)(layers.Conv1D(5, 3)(x)), (8, 3), becomes="Conv1D"),
     "glu": case(lambda x: layers.Activation("glu")(x), (4, 6)),
     "glu_axis": case(lambda x: keras.ops.glu(x, axis=1), (4, 6)),
     **{f"dense_{name}": _inside(name) for name in NAMES},

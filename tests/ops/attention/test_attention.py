@@ -1,4 +1,4 @@
-"""MultiHeadAttention and its kin: the products between queries, keys and values are one layer."""
+"""MultiHeadAttention and similar layers: the products of queries, keys and values are one layer."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def statically(source: Path, target: Path, *, quant_format: QuantFormat, per_cha
 
 
 def by_session(source: Path, target: Path) -> None:
-    """What ONNX Runtime saves after its own optimizations."""
+    """The model that ONNX Runtime saves after its own optimizations."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(target)
@@ -276,7 +276,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, onnx.ModelProt
 
 @pytest.fixture(scope="module")
 def results(models: dict[str, onnx.ModelProto], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
-    """What became of each file, as a model of one crate."""
+    """The result of each file; all are modules of one crate."""
 
     def case(name: str, model: onnx.ModelProto) -> Case:
         sets = [feeds(model, batch) for batch in (1, 3)]

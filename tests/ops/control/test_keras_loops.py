@@ -1,4 +1,4 @@
-"""Loops and branches: what Keras makes of ConvLSTM, of cells of one's own, and of ``keras.ops``."""
+"""Loops and branches from Keras: ConvLSTM, custom cells, and ``keras.ops``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _old(rank: int, **options: Any) -> Callable[[Any], Any]:
 
 
 class Cell(keras.layers.Layer):
-    """A cell that no framework has: two states, of which one counts."""
+    """A custom cell with two states, one of which is a counter."""
 
     def __init__(self, units: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ def _masked(x: Any) -> Any:
 
 
 def _gaps(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Sequences with masked steps in between, at the end, and one of nothing else."""
+    """Sequences with masked steps in the middle and at the end, and one that is fully masked."""
     x = rng.normal(0, 1, shape)
     x[0, 2], x[1, 4:], x[2] = 0, 0, 0
     return x

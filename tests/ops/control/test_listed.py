@@ -1,4 +1,4 @@
-"""What is refused of loops and branches, in which words; and that the nodes of bodies are listed."""
+"""Refusals of loops and branches with their messages, and the listing of nodes in bodies."""
 
 from __future__ import annotations
 

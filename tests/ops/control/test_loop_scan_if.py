@@ -1,4 +1,4 @@
-"""Loop, Scan and If as any exporter may write them, against ONNX Runtime."""
+"""Loop, Scan and If as exporters may write them, compared with ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions over embedded indices: sums of rows where the table is small, otherwise the two layers."""
+"""Convolutions over embedded indices: sums of table rows if the table is small, otherwise two layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conv2D, pooling and their kin over images, of known size and of any."""
+"""Conv2D, pooling and similar layers on images of fixed and symbolic sizes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever inputs an operator gets, its shape function returns value infos or a sentence that says why it cannot."""
+"""For any inputs of an operator, its shape function returns value infos or the reason why it cannot."""
 
 from __future__ import annotations
 

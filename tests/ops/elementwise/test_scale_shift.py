@@ -1,4 +1,4 @@
-"""Factors and summands for each channel that no Dense or convolution takes in: one layer, one pass over memory."""
+"""Factors and summands per channel that no other layer can fuse: one layer, one pass over memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ layers, ops = keras.layers, keras.ops
 
 
 def _pooled(*chain: Callable[[], Any]) -> Any:
-    """The chain behind a pooling, which takes nothing in."""
+    """The chain behind a pooling, which cannot fuse it."""
 
     def build(x: Any) -> Any:
         x = layers.MaxPooling1D()(x)

@@ -1,4 +1,4 @@
-"""What ONNX' Resize has and Keras has not: antialiasing, crops, proportions."""
+"""The options of ONNX' Resize that Keras lacks: antialiasing, crops, aspect ratios."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ POSITIONS: dict[str, Callable[[int, int, int], Fraction]] = {
     "asymmetric": lambda i, n, m: Fraction(i * n, m),
     "tf_half_pixel_for_nn": lambda i, n, m: (i + _HALF) * n / m,
 }
-"""Where element i of m lies among n, as ONNX defines it, with m / n for the scale."""
+"""The position of element i of m among n elements, as ONNX defines it for the scale m / n."""
 NEAREST: dict[str, Callable[[Fraction], int]] = {
     "round_prefer_floor": lambda position: math.ceil(position - _HALF),
     "round_prefer_ceil": lambda position: math.floor(position + _HALF),
@@ -50,7 +50,7 @@ NEAREST: dict[str, Callable[[Fraction], int]] = {
 
 
 def elements(coordinates: str, nearest: str, size: int, wanted: int) -> list[int]:
-    """Which of ``size`` elements the ``wanted`` ones are, in exact arithmetic."""
+    """The indices of the ``wanted`` elements among ``size``, in exact arithmetic."""
     found = [NEAREST[nearest](POSITIONS[coordinates](i, size, wanted)) for i in range(wanted)]
     return [min(max(element, 0), size - 1) for element in found]
 

@@ -1,4 +1,4 @@
-"""An index outside of its table is an error that says which, where, and of what."""
+"""An index outside of its table is an error with the index, the tensor and the size of the axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slice: bounds that lie outside, and steps in both directions; negative padding, which is a slice too."""
+"""Slice: bounds outside of the axis, steps in both directions, and negative padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Einsum of one and of two tensors, and what Keras makes of it."""
+"""Einsum of one and of two tensors, also as Keras exports it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of decision trees: their order, the relations of their nodes, and what is refused."""
+"""The arrays of decision trees: their order, the relations of their nodes, and refusals."""
 
 from __future__ import annotations
 

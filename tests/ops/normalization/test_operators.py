@@ -1,4 +1,4 @@
-"""ONNX' own normalisations where Keras has no counterpart of them."""
+"""ONNX' normalizations without a counterpart in Keras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MaxPool with the places of the maxima, of integers and doubles; MaxUnpool."""
+"""MaxPool with the indices of the maxima, on integers and doubles; MaxUnpool."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ UNITS = 5
 
 
 def _gaps(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Sequences with masked steps at the start, in between, at the end, and one of nothing else."""
+    """Sequences with masked steps at the start, in the middle and at the end, and one that is fully masked."""
     x = rng.normal(0, 1, shape)
     x[0, :2], x[0, 4], x[1, 5:], x[2] = 0, 0, 0, 0
     return x

@@ -1,4 +1,4 @@
-"""Sizes that are known only when the model runs: what the crate decides, and what it requires of its inputs."""
+"""Sizes that are known only when the model runs: the crate decides what it can, and checks its inputs."""
 
 from __future__ import annotations
 

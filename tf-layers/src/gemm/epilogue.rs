@@ -6,8 +6,45 @@ use core::ops::Range;
 use crate::checked::{part, part_mut};
 use crate::simd::{Accumulator, Accumulators, PANEL, Simd};
 
-/// Bounds that clamp nothing.
-pub(crate) const UNBOUNDED: (f32, f32) = (f32::NEG_INFINITY, f32::INFINITY);
+/// A piecewise linear function that a kernel applies to its results before it stores them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rectifier<'a> {
+    /// min(max(x, low), high)
+    Clamp(f32, f32),
+    /// x, or αx if x < 0
+    Leaky(f32),
+    /// As `Leaky`, with an α for each column
+    Parametric(&'a [f32]),
+}
+
+impl Rectifier<'_> {
+    /// x
+    pub const NONE: Self = Self::Clamp(f32::NEG_INFINITY, f32::INFINITY);
+
+    /// The function for some of the columns.
+    #[inline(always)]
+    pub fn columns(self, range: Range<usize>) -> Self {
+        match self {
+            Self::Parametric(slopes) => Self::Parametric(part(slopes, range)),
+            other => other,
+        }
+    }
+
+    /// The function of a vector of results, whose first one is in column `column`.
+    ///
+    /// `width` is the number of lanes that are columns.
+    #[inline(always)]
+    pub fn apply<S: Simd>(self, s: S, x: S::F32, column: usize, width: usize) -> S::F32 {
+        match self {
+            Self::Clamp(low, high) => s.min(s.splat(high), s.max(s.splat(low), x)),
+            Self::Leaky(slope) => s.leaky(x, s.splat(slope)),
+            Self::Parametric(slopes) => {
+                let slopes = part(slopes, column..column + width);
+                s.leaky(x, if width == S::LANES { s.load(slopes) } else { s.load_partial(slopes, 0.0) })
+            }
+        }
+    }
+}
 
 /// Initializes the accumulators of a register tile and stores the results.
 pub(crate) trait Epilogue<A: Accumulator>: Copy + Send + Sync {
@@ -15,6 +52,8 @@ pub(crate) trait Epilogue<A: Accumulator>: Copy + Send + Sync {
     type Output: Send;
     /// Whether C can hold the partial sums of a block of k. If not, k is not split into blocks of KC.
     const PARTIAL_SUMS: bool;
+    /// Whether register tiles are one panel wide, so that a program has less code.
+    const NARROW: bool = false;
 
     /// The epilogue of one block of k. `first` and `last` tell whether it is the first and the last block.
     fn block(self, first: bool, last: bool) -> Self;
@@ -60,20 +99,19 @@ impl Tile {
     }
 }
 
-/// The epilogue of a linear layer: C = clamp(A·B + bias), or clamp(A·B + bias + C) to accumulate.
+/// The epilogue of a linear layer: C = rectifier(A·B + bias), or rectifier(A·B + bias + C) to accumulate.
 #[derive(Clone, Copy)]
 pub(crate) struct Linear<'a> {
     /// One number for each column.
     pub bias: Option<&'a [f32]>,
     /// Whether to add the previous contents of C.
     pub accumulate: bool,
-    pub low: f32,
-    pub high: f32,
+    pub rectifier: Rectifier<'a>,
 }
 
 impl Linear<'_> {
     /// C = A·B
-    pub const PLAIN: Self = Self { bias: None, accumulate: false, low: UNBOUNDED.0, high: UNBOUNDED.1 };
+    pub const PLAIN: Self = Self { bias: None, accumulate: false, rectifier: Rectifier::NONE };
 }
 
 impl Epilogue<f32> for Linear<'_> {
@@ -85,13 +123,13 @@ impl Epilogue<f32> for Linear<'_> {
         Self {
             bias: if first { self.bias } else { None },
             accumulate: !first || self.accumulate,
-            low: if last { self.low } else { UNBOUNDED.0 },
-            high: if last { self.high } else { UNBOUNDED.1 },
+            rectifier: if last { self.rectifier } else { Rectifier::NONE },
         }
     }
 
     fn columns(self, range: Range<usize>) -> Self {
-        Self { bias: self.bias.map(|bias| &bias[range]), ..self }
+        let rectifier = self.rectifier.columns(range.clone());
+        Self { bias: self.bias.map(|bias| &bias[range]), rectifier, ..self }
     }
 
     #[inline(always)]
@@ -120,13 +158,28 @@ impl Epilogue<f32> for Linear<'_> {
                 }
             }
         }
-        // Hidden from the compiler, which would otherwise broadcast the bounds before the loop and spill them in it.
-        let (low, high) = black_box((self.low, self.high));
-        let (low, high) = (s.splat(low), s.splat(high));
-        for i in 0..MR {
-            for j in 0..P {
-                sums[i][j] = s.panel_clamp(sums[i][j], low, high);
+        if let Rectifier::Clamp(low, high) = self.rectifier {
+            // Hidden from the compiler, which would otherwise broadcast the bounds before the loop and spill them in it.
+            let (low, high) = black_box((low, high));
+            let (low, high) = (s.splat(low), s.splat(high));
+            for i in 0..MR {
+                for j in 0..P {
+                    sums[i][j] = s.panel_clamp(sums[i][j], low, high);
+                }
             }
+        } else {
+            let slopes = match self.rectifier {
+                Rectifier::Parametric(slopes) => load::<S, f32, P>(s, tile.columns_of(slopes)),
+                Rectifier::Leaky(slope) => [s.panel(slope); P],
+                Rectifier::Clamp(..) => [s.panel(1.0); P],
+            };
+            for i in 0..MR {
+                for j in 0..P {
+                    sums[i][j] = s.panel_leaky(sums[i][j], slopes[j]);
+                }
+            }
+        }
+        for i in 0..MR {
             store::<S, f32, P>(s, sums[i], tile.row_of(i, c));
         }
     }

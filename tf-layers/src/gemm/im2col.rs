@@ -9,7 +9,7 @@ use core::slice::from_ref;
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
 use super::macro_kernel::{MacroKernel, UNSPLIT_K};
 use super::{Epilogue, Gemm};
-use crate::checked::{part, part_mut};
+use crate::checked::{copy, part, part_mut, split_mut};
 use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR};
 use crate::window::Axis;
 
@@ -34,11 +34,36 @@ pub(crate) struct Windows<'a, T: MulAdd> {
     depth: usize,
     /// Whether a line of a window is contiguous in memory.
     contiguous_lines: bool,
-    /// Whether k is so small that windows in the padding are copied.
-    small: bool,
+    /// Whether windows that are not read in place are copied, up to [`UNSPLIT_K`] elements at a time.
+    copied: bool,
     /// Whether windows outside the padding are read in place rather than copied.
     in_place: bool,
+    /// The padding of the image, [`MAX_SEGMENT`] equal elements.
+    padding: &'a [T::A],
+    /// Whether the padding adds nothing to a product, so that taps in it are skipped.
+    skips_padding: bool,
+    /// The number of windows on a line that do not reach into the padding on the right.
+    inside: usize,
 }
+
+/// Strided windows, and how many on the same line can follow them.
+#[derive(Clone)]
+struct Run {
+    /// The row after the windows.
+    row: usize,
+    left: usize,
+    count: usize,
+    k: Range<usize>,
+    /// The segments that hold the windows.
+    segments: usize,
+}
+
+impl Run {
+    const NONE: Self = Self { row: 0, left: 0, count: 0, k: 0..0, segments: 0 };
+}
+
+/// The largest length of a line of a window that is copied as a whole.
+const SHORT: usize = 32;
 
 /// An image, and the top and left of a window in it.
 type Window<'a, A> = (&'a [A], isize, isize);
@@ -50,7 +75,7 @@ enum Kind {
     Strided,
     /// In place: all inside the image.
     Inside,
-    /// Copied, as they are small.
+    /// Copied, as they are small or their taps are not whole steps.
     Copied,
     /// In place, tap by tap: some taps are in the padding.
     Padded,
@@ -58,9 +83,6 @@ enum Kind {
 
 impl<'a, T: MulAdd> Windows<'a, T> {
     /// The windows of the channels `group` of images that have `channels`.
-    ///
-    /// The number of channels in the group must be a multiple of `T::STEP`, unless a window has at most [`UNSPLIT_K`]
-    /// elements.
     pub fn new(x: &'a [T::A], axes: [Axis; 2], channels: usize, group: Range<usize>) -> Self {
         let depth = group.len();
         let contiguous_lines = axes[1].dilation == 1 && depth == channels;
@@ -71,9 +93,30 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         } else {
             [axes[0].size * axes[1].size, depth]
         };
-        let in_place = !small || segments <= SEGMENTS && len.is_multiple_of(T::STEP);
-        let first_channel = group.start;
-        Self { x, axes, first_pixel: 0, channels, first_channel, depth, contiguous_lines, small, in_place }
+        let in_place = len.is_multiple_of(T::STEP) && (!small || segments <= SEGMENTS);
+        // In the padding, a segment is a tap.
+        let copied = small || !depth.is_multiple_of(T::STEP);
+        let inside = axes[1].inside_end();
+        Self {
+            x,
+            axes,
+            first_pixel: 0,
+            channels,
+            first_channel: group.start,
+            depth,
+            contiguous_lines,
+            copied,
+            in_place,
+            inside,
+            padding: T::ZEROS,
+            skips_padding: true,
+        }
+    }
+
+    /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements. `skips_padding` tells whether it adds nothing
+    /// to a product.
+    pub fn padding(self, padding: &'a [T::A], skips_padding: bool) -> Self {
+        Self { padding, skips_padding, ..self }
     }
 
     /// Finds the windows from output pixel `pixel` on. Of strided ones it finds only the first.
@@ -84,10 +127,9 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         let (line, mut column) = (pixel / width, pixel % width);
         let (mut sample, mut line) = (line / height, line % height);
         let last = column + windows.len() - 1;
-        if last < horizontal.output
+        if last < self.inside
             && vertical.inside(vertical.origin(line))
-            && horizontal.inside(horizontal.origin(column))
-            && horizontal.inside(horizontal.origin(last))
+            && horizontal.origin(column) >= 0
             && self.in_place
         {
             if let Some(first) = windows.first_mut() {
@@ -109,7 +151,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
                 }
             }
         }
-        match (inside, self.small) {
+        match (inside, self.copied) {
             (true, _) => Kind::Inside,
             (false, true) => Kind::Copied,
             (false, false) => Kind::Padded,
@@ -154,8 +196,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         segment.set_rows(start + range.start, part(&slices, ..windows.len()));
     }
 
-    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is in the
-    /// padding of all windows.
+    /// Sets the elements `range` of a tap, whose first element is `start` in k. Returns false if the tap is zero in all
+    /// windows.
     fn set_tap(
         &self,
         windows: &[Window<'a, T::A>],
@@ -164,8 +206,8 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         range: Range<usize>,
         segment: &mut Segment<'a, T::A>,
     ) -> bool {
-        let mut slices = [part(T::ZEROS, ..range.len()); TARGET_MR];
-        let mut any = false;
+        let mut slices = [part(self.padding, ..range.len()); TARGET_MR];
+        let mut any = !self.skips_padding;
         for (slice, &window) in slices.iter_mut().zip(windows) {
             if let Some(channels) = self.tap(window, tap_y, tap_x) {
                 any = true;
@@ -186,30 +228,61 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         Some(part(part(image, pixel * self.channels + self.first_channel..), ..self.depth))
     }
 
-    /// Copies a window to `row`.
-    fn copy(&self, window: Window<'a, T::A>, row: &mut [T::A]) {
+    /// Copies a window of `len` elements with short lines, as those of the first layer are, to the front of `rows`. Returns
+    /// false if it is not inside the image.
+    fn copy_short_lines(&self, (image, top, left): Window<'a, T::A>, len: usize, rows: &mut [T::A]) -> bool {
+        let [vertical, horizontal] = self.axes;
+        let line_len = horizontal.size * self.depth;
+        let inside = vertical.inside(top) && horizontal.inside(left);
+        if !inside || !self.contiguous_lines || line_len > SHORT || len != line_len * vertical.size {
+            return false;
+        }
+        let mut pixel = top as usize * horizontal.input + left as usize;
+        for line in 0..vertical.size {
+            let from = image.get(pixel * self.channels..).and_then(|from| from.first_chunk::<SHORT>());
+            let to = rows.get_mut(line * line_len..).and_then(|to| to.first_chunk_mut::<SHORT>());
+            // Copies of a constant length are fast. What they copy too much is overwritten by the next line or window.
+            let (Some(from), Some(to)) = (from, to) else { return false };
+            *to = *from;
+            pixel += vertical.dilation * horizontal.input;
+        }
+        true
+    }
+
+    /// Copies the elements `k` of a window to `row`.
+    fn copy(&self, window: Window<'a, T::A>, k: Range<usize>, row: &mut [T::A]) {
         let [vertical, horizontal] = self.axes;
         let (image, top, left) = window;
         let line_len = horizontal.input * self.channels;
-        row.fill(T::A::default());
-        for (tap_y, taps) in row.chunks_exact_mut((horizontal.size * self.depth).max(1)).enumerate() {
+        row.fill(self.padding.first().copied().unwrap_or_default());
+        let len = (horizontal.size * self.depth).max(1);
+        if !self.contiguous_lines || row.len() < len * vertical.size {
+            return self.copy_taps(window, k, row);
+        }
+        for (tap_y, taps) in row.chunks_exact_mut(len).enumerate() {
             let Some(line) = vertical.position(top, tap_y) else { continue };
-            if self.contiguous_lines {
-                let before = left.min(0).unsigned_abs() * self.channels;
-                let image = part(part(image, line * line_len..), ..line_len);
-                let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
-                for (to, from) in taps.iter_mut().skip(before).zip(from) {
-                    *to = *from;
-                }
-                continue;
+            let before = left.min(0).unsigned_abs() * self.channels;
+            let image = part(part(image, line * line_len..), ..line_len);
+            let from = image.get(left.max(0) as usize * self.channels..).unwrap_or(&[]);
+            for (to, from) in taps.iter_mut().skip(before).zip(from) {
+                *to = *from;
             }
-            for (tap_x, to) in taps.chunks_exact_mut(self.depth.max(1)).enumerate() {
-                if let Some(from) = self.tap(window, tap_y, tap_x) {
-                    for (to, &from) in to.iter_mut().zip(from) {
-                        *to = from;
-                    }
-                }
+        }
+    }
+
+    /// Copies the elements `k` of a window to `row`, tap by tap, except those in the padding.
+    fn copy_taps(&self, window: Window<'a, T::A>, k: Range<usize>, row: &mut [T::A]) {
+        let depth = self.depth.max(1);
+        let mut rest = row;
+        let mut at = k.start;
+        while !rest.is_empty() && at < k.end {
+            let (tap, first) = (at / depth, at % depth);
+            let len = (depth - first).min(rest.len());
+            let (to, after) = split_mut(rest, len);
+            if let Some(from) = self.tap(window, tap / self.axes[1].size, tap % self.axes[1].size) {
+                copy(to, part(from, first..first + len));
             }
+            (rest, at) = (after, at + len);
         }
     }
 
@@ -223,18 +296,30 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         segments: &'s mut [Segment<'a, T::A>; SEGMENTS],
         copies: &'s mut [T::A; COPIES],
         one: &'s mut Segment<'s, T::A>,
+        run: &mut Run,
     ) -> &'s [Segment<'s, T::A>] {
         let [vertical, horizontal] = self.axes;
+        if row == run.row && count == run.count && count <= run.left && k == run.k {
+            for segment in part_mut(segments, ..run.segments) {
+                segment.advance(count * horizontal.stride * self.channels);
+            }
+            (run.row, run.left) = (row + count, run.left - count);
+            return part(segments, ..run.segments);
+        }
+        *run = Run::NONE;
         let mut windows = [(self.x, 0, 0); TARGET_MR];
         let windows = part_mut(&mut windows, ..count);
         let kind = self.find(self.first_pixel + row, windows);
         let taps = vertical.size * horizontal.size;
         if kind == Kind::Copied {
-            let len = taps * self.depth;
-            for (&window, row) in windows.iter().zip(copies.chunks_exact_mut(len.max(1))) {
-                self.copy(window, row);
+            let len = k.len();
+            for (i, &window) in windows.iter().enumerate() {
+                let rows = part_mut(copies, i * len..);
+                if !self.copy_short_lines(window, len, rows) {
+                    self.copy(window, k.clone(), part_mut(rows, ..len));
+                }
             }
-            one.set_strided(0, copies, len, len, count);
+            one.set_strided(k.start, copies, len, len, count);
             return from_ref(one);
         }
         let by_line = self.contiguous_lines && kind != Kind::Padded;
@@ -264,6 +349,10 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             }
             found += 1;
         }
+        if kind == Kind::Strided {
+            let column = (self.first_pixel + row) % horizontal.output.max(1);
+            *run = Run { row: row + count, left: self.inside - column - count, count, k, segments: found };
+        }
         part(segments, ..found)
     }
 }
@@ -274,8 +363,12 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
     }
 
     fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
-        let mut rows =
-            Im2col { windows: self, segments: [Segment::EMPTY; SEGMENTS], copies: [T::A::default(); COPIES] };
+        let mut rows = Im2col {
+            windows: self,
+            segments: [Segment::EMPTY; SEGMENTS],
+            copies: [T::A::default(); COPIES],
+            run: Run::NONE,
+        };
         isa.run(MacroKernel { a: LhsRows::Implicit(&mut rows), m, gemm, c });
     }
 }
@@ -285,13 +378,14 @@ struct Im2col<'a, T: MulAdd> {
     windows: Windows<'a, T>,
     segments: [Segment<'a, T::A>; SEGMENTS],
     copies: [T::A; COPIES],
+    run: Run,
 }
 
 impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
     /// Small windows are always read as a whole.
     fn max_kc(&self) -> usize {
-        let Windows { small, depth, .. } = self.windows;
-        if small { UNSPLIT_K } else { ((SEGMENTS - 2) * depth).min(MAX_SEGMENT) }
+        let Windows { copied, depth, .. } = self.windows;
+        if copied { UNSPLIT_K } else { ((SEGMENTS - 2) * depth).min(MAX_SEGMENT) }
     }
 
     // The windows and the memory are separate arguments, so that the compiler knows that they do not overlap.
@@ -302,6 +396,6 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
-        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one)
+        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one, &mut self.run)
     }
 }

@@ -8,7 +8,9 @@ use super::epilogue::Tile;
 use super::lhs::LhsRows;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
-use crate::simd::{Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, accumulate};
+use crate::simd::{
+    Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape, accumulate,
+};
 
 /// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
 const L1_BYTES: usize = 32 * 1024;
@@ -19,6 +21,16 @@ const L2_BYTES: usize = 192 * 1024;
 const FEW_TILES: usize = 4;
 /// A k of at most this many elements is never split.
 pub(super) const UNSPLIT_K: usize = 160;
+
+/// The rows of a register tile.
+const fn mr<S: Simd, T: MulAdd>() -> usize {
+    <T::Tile<S>>::MR
+}
+
+/// The columns of a register tile.
+const fn nr<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>() -> usize {
+    if E::NARROW { PANEL } else { <T::Tile<S>>::NR }
+}
 
 /// A product on one thread.
 pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
@@ -31,6 +43,7 @@ pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
 
 impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
     type Output = ();
+    const BYTES: bool = T::BYTES;
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
@@ -39,9 +52,12 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
         // copies of all fields would be spilled.
         let Self { a, m, gemm, c } = black_box(&mut self);
         let m = *m;
-        let (kc, mc) = if m > FEW_TILES * S::MR {
-            let kc = if gemm.k <= UNSPLIT_K { UNSPLIT_K } else { L1_BYTES / (S::NR * size_of::<T::B>()) };
-            (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(S::MR))
+        let (kc, mc) = if m > FEW_TILES * mr::<S, T>() {
+            let kc = match gemm.k {
+                k if const { !E::PARTIAL_SUMS } || k <= UNSPLIT_K => k.max(UNSPLIT_K),
+                _ => L1_BYTES / (nr::<S, T, E>() * size_of::<T::B>()),
+            };
+            (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(mr::<S, T>()))
         } else {
             (MAX_SEGMENT, m)
         };
@@ -85,22 +101,22 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     #[inline(always)]
     fn run<S: Simd>(&self, s: S, a: &mut LhsRows<'_, T>, c: &mut [E::Output]) {
         let panels = self.gemm.n.div_ceil(PANEL);
-        let strips = panels / (S::NR / PANEL);
+        let strips = panels / (nr::<S, T, E>() / PANEL);
         for strip in 0..strips {
             let strip = if self.gemm.reverse { strips - 1 - strip } else { strip };
-            let column = strip * S::NR;
+            let column = strip * nr::<S, T, E>();
             // The constant conditions here and below keep code out that the instruction set never runs.
-            if const { S::NR == 4 * PANEL } {
+            if const { nr::<S, T, E>() == 4 * PANEL } {
                 self.columns::<S, 4>(s, a, c, column);
             } else {
                 self.columns::<S, 1>(s, a, c, column);
             }
         }
-        let column = strips * S::NR;
-        match panels - strips * (S::NR / PANEL) {
-            3 if const { S::NR > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
-            2 if const { S::NR > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
-            1 if const { S::NR > PANEL } => self.columns::<S, 1>(s, a, c, column),
+        let column = strips * nr::<S, T, E>();
+        match panels - strips * (nr::<S, T, E>() / PANEL) {
+            3 if const { nr::<S, T, E>() > 3 * PANEL } => self.columns::<S, 3>(s, a, c, column),
+            2 if const { nr::<S, T, E>() > 2 * PANEL } => self.columns::<S, 2>(s, a, c, column),
+            1 if const { nr::<S, T, E>() > PANEL } => self.columns::<S, 1>(s, a, c, column),
             _ => {}
         }
     }
@@ -134,7 +150,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         c: &mut [E::Output],
         column: usize,
     ) {
-        let tiles = self.rows.len().div_ceil(S::MR);
+        let tiles = self.rows.len().div_ceil(mr::<S, T>());
         let (mut next, mut share) = (Prefetch::NOTHING, 0);
         if tiles > FEW_TILES && !self.gemm.reverse {
             next = self.next(column / PANEL + P);
@@ -144,17 +160,17 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         while row < self.rows.end {
             let soon = next.take(share);
             let height = match self.rows.end - row {
-                left if left >= 2 * S::MR => S::MR,
+                left if left >= 2 * mr::<S, T>() => mr::<S, T>(),
                 // Two tiles of nearly equal height are faster than a full one and a low one.
-                left if left > S::MR => left.div_ceil(2),
+                left if left > mr::<S, T>() => left.div_ceil(2),
                 left => left,
             };
             match height {
-                6 if const { S::MR >= 6 } => self.tile::<S, 6, P>(s, a, c, [row, column], soon),
-                5 if const { S::MR >= 5 } => self.tile::<S, 5, P>(s, a, c, [row, column], soon),
-                4 if const { S::MR >= 4 } => self.tile::<S, 4, P>(s, a, c, [row, column], soon),
-                3 if const { S::MR >= 3 } => self.tile::<S, 3, P>(s, a, c, [row, column], soon),
-                2 if const { S::MR >= 2 } => self.tile::<S, 2, P>(s, a, c, [row, column], soon),
+                6 if const { mr::<S, T>() >= 6 } => self.tile::<S, 6, P>(s, a, c, [row, column], soon),
+                5 if const { mr::<S, T>() >= 5 } => self.tile::<S, 5, P>(s, a, c, [row, column], soon),
+                4 if const { mr::<S, T>() >= 4 } => self.tile::<S, 4, P>(s, a, c, [row, column], soon),
+                3 if const { mr::<S, T>() >= 3 } => self.tile::<S, 3, P>(s, a, c, [row, column], soon),
+                2 if const { mr::<S, T>() >= 2 } => self.tile::<S, 2, P>(s, a, c, [row, column], soon),
                 _ => self.tile::<S, 1, P>(s, a, c, [row, column], soon),
             }
             row += height;
@@ -178,6 +194,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         for (i, panel) in panels.iter_mut().enumerate() {
             *panel = part(part(gemm.panels, (first + i) * pitch..), ..pitch);
         }
+        let ready = T::ready(s, gemm.setup);
         let mut sums = [[T::Acc::zero(s); P]; MR];
         let mut k = self.k.clone();
         loop {
@@ -192,7 +209,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
             }
             for segment in segments {
                 let next = mem::replace(&mut next, Prefetch::NOTHING);
-                sums = accumulate::<S, T, MR, P>(s, segment, panels, sums, next);
+                sums = accumulate::<S, T, MR, P>(s, ready, segment, panels, sums, next);
             }
             k.start = end;
             if const { E::PARTIAL_SUMS } || k.is_empty() {

@@ -2,27 +2,50 @@
 
 use super::packed_len;
 use crate::error::{Result, check_len};
-use crate::simd::PANEL;
+use crate::simd::{F32, MulAdd, PANEL, U8I8};
+
+/// The element types of packed matrices: `f32` and `i8`.
+pub trait Weight: Copy + sealed::Packed {}
+
+pub(crate) mod sealed {
+    /// How a matrix is packed.
+    pub trait Packed: 'static {
+        /// The neighbouring elements of a column that are side by side in a panel.
+        const STEP: usize;
+    }
+}
+
+impl Weight for f32 {}
+impl sealed::Packed for f32 {
+    const STEP: usize = F32::STEP;
+}
+
+impl Weight for i8 {}
+impl sealed::Packed for i8 {
+    const STEP: usize = U8I8::STEP;
+}
 
 /// One or more k×n matrices of weights, packed in panels of 16 columns.
 ///
-/// A panel holds k rows of 16 elements. The last panel of a matrix is padded with zeros.
+/// A panel of `f32` holds k rows of 16 elements. A panel of `i8` holds ⌈k/4⌉ rows of 16 · 4 elements, where the elements of
+/// four rows of the matrix are side by side for each column. The last panel of a matrix and the last row of each panel are
+/// padded with zeros.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Matrix<'w> {
-    data: &'w [f32],
+pub struct Matrix<'w, B = f32> {
+    data: &'w [B],
     groups: usize,
     rows: usize,
     cols: usize,
 }
 
-impl<'w> Matrix<'w> {
+impl<'w, B: Weight> Matrix<'w, B> {
     /// Wraps the panels of `groups` matrices of `rows` × `cols`.
     ///
     /// # Errors
     ///
     /// If `data` has another length.
-    pub fn new(data: &'w [f32], groups: usize, rows: usize, cols: usize) -> Result<Self> {
-        check_len("packed matrix", packed_len(groups, rows, cols)?, data.len())?;
+    pub fn new(data: &'w [B], groups: usize, rows: usize, cols: usize) -> Result<Self> {
+        check_len("packed matrix", packed_len(B::STEP, groups, rows, cols)?, data.len())?;
         Ok(Self { data, groups, rows, cols })
     }
 
@@ -45,8 +68,8 @@ impl<'w> Matrix<'w> {
     }
 
     /// The panels of matrix `group` and of those after it. Empty if there is no such matrix.
-    pub(crate) fn group(&self, group: usize) -> &'w [f32] {
-        let len = self.cols.div_ceil(PANEL) * self.rows * PANEL;
+    pub(crate) fn group(&self, group: usize) -> &'w [B] {
+        let len = self.cols.div_ceil(PANEL) * self.rows.next_multiple_of(B::STEP) * PANEL;
         self.data.get(group * len..).unwrap_or(&[])
     }
 }

@@ -18,15 +18,18 @@ mod lhs;
 mod macro_kernel;
 mod matrix;
 mod pack;
+mod requantize;
 #[cfg(test)]
 mod tests;
 
 use core::ops::Range;
 
-pub(crate) use epilogue::{Epilogue, Linear, UNBOUNDED};
+pub(crate) use epilogue::{Epilogue, Linear, Rectifier};
 pub(crate) use lhs::{Lhs, RowMajor};
-pub use matrix::Matrix;
+pub(crate) use matrix::sealed::Packed;
+pub use matrix::{Matrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
+pub(crate) use requantize::{Dequantize, Requantize};
 
 use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
@@ -44,6 +47,7 @@ pub(crate) struct Gemm<'a, T: MulAdd, E> {
     /// The columns of B and C.
     n: usize,
     epilogue: E,
+    setup: T::Setup,
     /// Elements from one row of C to the next.
     ldc: usize,
     /// Whether the last columns are computed first.
@@ -53,12 +57,17 @@ pub(crate) struct Gemm<'a, T: MulAdd, E> {
 impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
     /// A product with B of `k` rows and `n` columns, packed by [`pack_b`]. The rows of C are contiguous.
     pub const fn with_epilogue(panels: &'a [T::B], k: usize, n: usize, epilogue: E) -> Self {
-        Self { panels, k, n, epilogue, ldc: n, reverse: false }
+        Self { panels, k, n, epilogue, setup: T::SETUP, ldc: n, reverse: false }
     }
 
     /// Sets the number of elements from one row of C to the next.
     pub fn ldc(self, ldc: usize) -> Self {
         Self { ldc, ..self }
+    }
+
+    /// Sets what the product must know of A.
+    pub fn setup(self, setup: T::Setup) -> Self {
+        Self { setup, ..self }
     }
 
     /// Sets whether the last columns are computed first.
@@ -140,8 +149,8 @@ impl<'a> Gemm<'a, F32, Linear<'a>> {
         Self { epilogue: Linear { accumulate, ..self.epilogue }, ..self }
     }
 
-    /// Clamps the results.
-    pub fn clamp(self, (low, high): (f32, f32)) -> Self {
-        Self { epilogue: Linear { low, high, ..self.epilogue }, ..self }
+    /// Sets the function of the results.
+    pub fn rectifier(self, rectifier: Rectifier<'a>) -> Self {
+        Self { epilogue: Linear { rectifier, ..self.epilogue }, ..self }
     }
 }

@@ -3,9 +3,11 @@
 use crate::error::{Error, Result};
 use crate::simd::{MulAdd, PANEL};
 
-/// The number of elements in `groups` packed f32 matrices of `rows` × `cols`.
-pub(crate) fn packed_len(groups: usize, rows: usize, cols: usize) -> Result<usize> {
+/// The number of elements in `groups` packed matrices of `rows` × `cols` whose panels have `step` elements of a column side
+/// by side.
+pub(crate) fn packed_len(step: usize, groups: usize, rows: usize, cols: usize) -> Result<usize> {
     let panels = cols.div_ceil(PANEL);
+    let rows = rows.checked_next_multiple_of(step).ok_or(Error::Overflow)?;
     let group = panels.checked_mul(rows).and_then(|n| n.checked_mul(PANEL)).ok_or(Error::Overflow)?;
     group.checked_mul(groups).ok_or(Error::Overflow)
 }

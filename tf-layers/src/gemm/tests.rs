@@ -1,6 +1,6 @@
 //! Products of other number types than f32, compared with a triple loop on every instruction set.
 //!
-//! They show what an 8-bit or a 16-bit product has to define: a `MulAdd`, and an `Epilogue` unless `Linear` fits.
+//! The 16-bit product shows what another one has to define: a `MulAdd`, and an `Epilogue` unless `Linear` fits.
 
 use core::ops::Range;
 
@@ -10,59 +10,10 @@ use alloc::vec::Vec;
 
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
-use super::{Epilogue, Gemm, Lhs, Linear, RowMajor, pack_b};
-use crate::simd::{Accumulator, Accumulators, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd};
+use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, RowMajor, pack_b};
+use crate::simd::{Accumulator, Accumulators, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
 use crate::tensor::F16;
 use crate::window::Axis;
-
-/// Scalar u8 × i8 → i32, four elements of k at a time as VNNI's `vpdpbusd` and NEON's `usdot` take them.
-#[derive(Clone, Copy)]
-struct U8I8;
-
-impl MulAdd for U8I8 {
-    type A = u8;
-    type B = i8;
-    type Acc = i32;
-
-    const STEP: usize = 4;
-    const ZEROS: &'static [u8] = &[0; MAX_SEGMENT];
-
-    type Broadcast<S: Simd> = [u8; 4];
-    type Row<S: Simd> = [i8; 4 * PANEL];
-
-    fn broadcast<S: Simd>(_: S, x: &[u8]) -> [u8; 4] {
-        let mut quad = [0; 4];
-        quad[..x.len()].copy_from_slice(x);
-        quad
-    }
-    fn row<S: Simd>(_: S, w: &[i8]) -> [i8; 4 * PANEL] {
-        core::array::from_fn(|i| w[i])
-    }
-    #[inline(never)]
-    fn mul_add<S: Simd>(_: S, x: [u8; 4], w: [i8; 4 * PANEL], mut sums: [i32; PANEL]) -> [i32; PANEL] {
-        for (sum, w) in sums.iter_mut().zip(w.chunks_exact(4)) {
-            *sum += x.iter().zip(w).map(|(&x, &w)| i32::from(x) * i32::from(w)).sum::<i32>();
-        }
-        sums
-    }
-}
-
-impl Accumulator for i32 {
-    type Panel<S: Simd> = [i32; PANEL];
-
-    fn zero<S: Simd>(_: S) -> [i32; PANEL] {
-        [0; PANEL]
-    }
-    fn add<S: Simd>(_: S, a: [i32; PANEL], b: [i32; PANEL]) -> [i32; PANEL] {
-        core::array::from_fn(|i| a[i] + b[i])
-    }
-    fn load<S: Simd>(_: S, from: &[i32]) -> [i32; PANEL] {
-        core::array::from_fn(|i| from.get(i).copied().unwrap_or(0))
-    }
-    fn store<S: Simd>(_: S, sums: [i32; PANEL], to: &mut [i32]) {
-        to.copy_from_slice(&sums[..to.len()]);
-    }
-}
 
 /// f32 × f16 → f32: weights that take half the memory. It shares the epilogue of f32.
 #[derive(Clone, Copy)]
@@ -72,14 +23,20 @@ impl MulAdd for F32F16 {
     type A = f32;
     type B = F16;
     type Acc = f32;
+    type Setup = ();
 
     const STEP: usize = 1;
+    const SETUP: () = ();
+    const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
 
+    type Tile<S: Simd> = FloatTile<S>;
+    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
-    fn broadcast<S: Simd>(s: S, x: &[f32]) -> S::F32 {
+    fn ready<S: Simd>(_: S, (): ()) {}
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
         s.splat(x[0])
     }
     fn row<S: Simd>(s: S, w: &[F16]) -> S::Panel {
@@ -106,8 +63,8 @@ impl Epilogue<i32> for Sums {
     fn columns(self, _range: Range<usize>) -> Self {
         self
     }
-    fn start<S: Simd, const MR: usize, const P: usize>(self, _: S, _: Tile) -> Accumulators<S, i32, MR, P> {
-        [[[0; PANEL]; P]; MR]
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, _: Tile) -> Accumulators<S, i32, MR, P> {
+        [[i32::zero(s); P]; MR]
     }
     fn store<S: Simd, const MR: usize, const P: usize>(
         self,
@@ -125,49 +82,6 @@ impl Epilogue<i32> for Sums {
                 }
             }
             store::<S, i32, P>(s, *sums, c);
-        }
-    }
-}
-
-/// Stores i8 results, (sum + bias) / 64 saturated. C cannot hold partial sums, so k is not split.
-#[derive(Clone, Copy)]
-struct Requantize<'a> {
-    bias: &'a [i32],
-}
-
-fn requantize(sum: i32) -> i8 {
-    (sum >> 6).clamp(-128, 127) as i8
-}
-
-impl Epilogue<i32> for Requantize<'_> {
-    type Output = i8;
-    const PARTIAL_SUMS: bool = false;
-
-    fn block(self, first: bool, last: bool) -> Self {
-        assert!(first && last);
-        self
-    }
-    fn columns(self, range: Range<usize>) -> Self {
-        Self { bias: &self.bias[range] }
-    }
-    fn start<S: Simd, const MR: usize, const P: usize>(
-        self,
-        s: S,
-        tile: Tile,
-    ) -> Accumulators<S, i32, MR, P> {
-        [load::<S, i32, P>(s, tile.columns_of(self.bias)); MR]
-    }
-    fn store<S: Simd, const MR: usize, const P: usize>(
-        self,
-        _: S,
-        tile: Tile,
-        sums: Accumulators<S, i32, MR, P>,
-        c: &mut [i8],
-    ) {
-        for (i, sums) in sums.iter().enumerate() {
-            for (c, &sum) in tile.row_of(i, c).iter_mut().zip(sums.iter().flatten()) {
-                *c = requantize(sum);
-            }
         }
     }
 }
@@ -221,62 +135,107 @@ fn naive<C: Copy + Default + core::ops::AddAssign>(
     c
 }
 
-/// Checks both 8-bit epilogues. `a` finds the rows of A, and `matrix` holds them.
-fn check_u8_i8(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, matrix: &[u8], context: &str) {
+/// Checks the epilogues of products of bytes. `a` finds the rows of A, and `matrix` holds them as unsigned bytes.
+fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix: &[u8], context: &str) {
     let b: Vec<i8> = bytes(k * n, 7).map(u8::cast_signed).collect();
     let panels = packed::<U8I8>(&b, k, n);
     let sums = naive(size, |x, w| i32::from(matrix[x]) * i32::from(b[w]));
     let bias: Vec<i32> = (0..n as i32).map(|i| 100 * i - 300).collect();
-    let quantized: Vec<i8> = sums.iter().enumerate().map(|(i, &sum)| requantize(sum + bias[i % n])).collect();
+    let multipliers: Vec<f32> = (0..n).map(|i| 0.3 / (1 + i) as f32 / k as f32).collect();
+    let scaled = |i: usize| (sums[i] + bias[i % n]) as f32 * multipliers[i % n];
+    let quantized: Vec<u8> =
+        (0..m * n).map(|i| (scaled(i).round_ties_even() as i32 + 100).clamp(3, 200) as u8).collect();
+    let floats: Vec<f32> = (0..m * n).map(|i| scaled(i) + (i % n) as f32).collect();
+    let float_bias: Vec<f32> = (0..n).map(|i| i as f32).collect();
     for isa in Isa::available() {
         let context = format!("{context} on {}", isa.name());
         let plain = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, Sums { accumulate: false });
-        let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, Requantize { bias: &bias });
+        let requantize =
+            Requantize { bias: &bias, multipliers: &multipliers, zero_point: 100, low: -97.0, high: 100.0 };
+        let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, requantize);
+        let dequantize = Dequantize { offsets: &bias, multipliers: &multipliers, bias: Some(&float_bias) };
         for reverse in [false, true] {
             let mut c = vec![9; m * n];
-            plain.reverse(reverse).run(isa, m, a, &mut c);
+            plain.setup(flip).reverse(reverse).run(isa, m, a, &mut c);
             assert_eq!(c, sums, "{context}");
             let mut c = vec![9; m * n];
-            requantized.reverse(reverse).run_parallel(isa, m, a, &mut c);
+            requantized.setup(flip).reverse(reverse).run_parallel(isa, m, a, &mut c);
             assert_eq!(c, quantized, "{context}");
+        }
+        let mut c = vec![9.0; m * n];
+        Gemm::<U8I8, _>::with_epilogue(&panels, k, n, dequantize).setup(flip).run_parallel(isa, m, a, &mut c);
+        assert_eq!(c, floats, "{context}");
+    }
+}
+
+/// The unsigned bytes that signed ones with these bits are plus 128.
+fn flipped(bits: &[u8]) -> Vec<u8> {
+    bits.iter().map(|bits| bits ^ 0x80).collect()
+}
+
+#[test]
+fn matrices_of_bytes() {
+    for size @ [m, k, n] in SIZES {
+        let a: Vec<u8> = bytes(m * k, 1).collect();
+        let (rows, context) = (RowMajor { data: &a, stride: k }, format!("{m}×{k}×{n}"));
+        check_bytes(size, rows, 0, &a, &context);
+        check_bytes(size, rows, 0x80, &flipped(&a), &context);
+    }
+}
+
+#[test]
+fn extreme_bytes() {
+    // The largest sums of each sign that fit `i32`: 65 792 products of 255·−128, or 66 310 of 255·127.
+    for (w, k, n) in [(-128, 65_792, 3), (127, 66_309, 17), (-128, 7, 3), (127, 6, 17)] {
+        let a = vec![255; k];
+        let panels = packed::<U8I8>(&vec![w; k * n], k, n);
+        let sum = 255 * i32::from(w) * k as i32;
+        for isa in Isa::available() {
+            let mut c = vec![9; n];
+            let rows = RowMajor { data: &a, stride: k };
+            let sums = Sums { accumulate: false };
+            Gemm::<U8I8, _>::with_epilogue(&panels, k, n, sums).run(isa, 1, rows, &mut c);
+            assert_eq!(c, vec![sum; n], "{w}, {k} on {}", isa.name());
         }
     }
 }
 
 #[test]
-fn u8_i8_matrices() {
-    for size @ [m, k, n] in SIZES {
-        let a: Vec<u8> = bytes(m * k, 1).collect();
-        check_u8_i8(size, RowMajor { data: &a, stride: k }, &a, &format!("{m}×{k}×{n}"));
-    }
-}
-
-#[test]
-fn u8_i8_windows() {
+fn windows_of_bytes() {
     // Windows that are copied where they reach into the padding; lines of a window; single taps; more taps than a
-    // register tile has segments.
+    // register tile has segments; taps and lines that are not whole steps.
     for (size, channels, kernel, padding, dilation) in [
         ([6, 7], 3, [3, 3], [1, 1], 1),
         ([6, 7], 20, [3, 3], [1, 1], 1),
         ([6, 9], 20, [2, 3], [0, 2], 2),
         ([12, 14], 4, [10, 10], [3, 3], 1),
+        ([6, 7], 30, [3, 3], [1, 1], 1),
+        ([6, 7], 22, [3, 4], [1, 1], 1),
+        ([5, 9], 63, [3, 2], [2, 1], 2),
     ] {
-        let x: Vec<u8> = bytes(2 * size[0] * size[1] * channels, 3).collect();
-        let axes = [0, 1].map(|i| Axis::new(kernel[i], 1, dilation, [padding[i]; 2], size[i]).unwrap());
-        let mut rows = Vec::new();
-        for pixel in 0..2 * axes[0].output * axes[1].output {
-            let (line, column) = (pixel / axes[1].output, pixel % axes[1].output);
-            let (sample, line) = (line / axes[0].output, line % axes[0].output);
-            for tap in 0..kernel[0] * kernel[1] {
-                let at = axes[0].position(axes[0].origin(line), tap / kernel[1]);
-                let at = at.zip(axes[1].position(axes[1].origin(column), tap % kernel[1]));
-                let pixel = at.map(|(line, column)| (sample * size[0] + line) * size[1] + column);
-                rows.extend((0..channels).map(|c| pixel.map_or(0, |pixel| x[pixel * channels + c])));
+        for zero in [0, 0x80, 200] {
+            let x: Vec<u8> = bytes(2 * size[0] * size[1] * channels, 3).collect();
+            let axes = [0, 1].map(|i| Axis::new(kernel[i], 1, dilation, [padding[i]; 2], size[i]).unwrap());
+            let mut rows = Vec::new();
+            for pixel in 0..2 * axes[0].output * axes[1].output {
+                let (line, column) = (pixel / axes[1].output, pixel % axes[1].output);
+                let (sample, line) = (line / axes[0].output, line % axes[0].output);
+                for tap in 0..kernel[0] * kernel[1] {
+                    let at = axes[0].position(axes[0].origin(line), tap / kernel[1]);
+                    let at = at.zip(axes[1].position(axes[1].origin(column), tap % kernel[1]));
+                    let pixel = at.map(|(line, column)| (sample * size[0] + line) * size[1] + column);
+                    rows.extend((0..channels).map(|c| pixel.map_or(zero, |pixel| x[pixel * channels + c])));
+                }
+            }
+            let k = kernel[0] * kernel[1] * channels;
+            let (size, context) = ([rows.len() / k, k, 18], format!("{kernel:?} over {size:?}, {zero}"));
+            let padding = [zero; MAX_SEGMENT];
+            for flip in [0, 0x80] {
+                let windows = Windows::new(&x, axes, channels, 0..channels).padding(&padding, zero == flip);
+                let rows: Vec<u8> = rows.iter().map(|x| x ^ flip).collect();
+                check_bytes(size, windows, flip, &rows, &context);
             }
         }
-        let k = kernel[0] * kernel[1] * channels;
-        let windows = Windows::new(&x, axes, channels, 0..channels);
-        check_u8_i8([rows.len() / k, k, 18], windows, &rows, &format!("{kernel:?} over {size:?}"));
     }
 }
 
@@ -292,7 +251,8 @@ fn f32_f16_matrices() {
         for (i, sum) in expected.iter_mut().enumerate() {
             *sum = (*sum + bias[i % n] + 9.0).max(0.0);
         }
-        let epilogue = Linear { bias: Some(&bias), accumulate: true, low: 0.0, ..Linear::PLAIN };
+        let epilogue =
+            Linear { bias: Some(&bias), accumulate: true, rectifier: Rectifier::Clamp(0.0, f32::INFINITY) };
         for isa in Isa::available() {
             let mut c = vec![9.0; m * n];
             let rows = RowMajor { data: &a, stride: k };

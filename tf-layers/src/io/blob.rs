@@ -4,7 +4,7 @@ use super::element::{Dtype, Element};
 use super::format::{ENTRIES, HEADER, MAGIC, RECORD, VERSION};
 use super::packing::Packing;
 use crate::error::{Error, Result};
-use crate::gemm::Matrix;
+use crate::gemm::{Matrix, Weight};
 
 /// Aligns a value to 64 bytes, which is best for a blob:
 /// `static WEIGHTS: &Aligned<[u8]> = &Aligned(*include_bytes!(…));`
@@ -66,6 +66,35 @@ impl<'a, 'w> Blob<'a, 'w> {
     ///
     /// If there are no such matrices, or they have another size or packing.
     pub fn matrices(&self, index: usize, groups: usize, rows: usize, cols: usize) -> Result<Matrix<'w>> {
+        self.typed_matrices(index, groups, rows, cols)
+    }
+
+    /// The matrix of `rows` × `cols` at `index`, with elements of any type.
+    ///
+    /// # Errors
+    ///
+    /// As [`matrix`](Self::matrix).
+    pub fn typed_matrix<B: Weight + Element>(
+        &self,
+        index: usize,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Matrix<'w, B>> {
+        self.typed_matrices(index, 1, rows, cols)
+    }
+
+    /// The matrices of a grouped convolution at `index`, each `rows` × `cols`, with elements of any type.
+    ///
+    /// # Errors
+    ///
+    /// As [`matrices`](Self::matrices).
+    pub fn typed_matrices<B: Weight + Element>(
+        &self,
+        index: usize,
+        groups: usize,
+        rows: usize,
+        cols: usize,
+    ) -> Result<Matrix<'w, B>> {
         self.packed(index, Packing::Matrices { groups, rows, cols })
     }
 
@@ -86,11 +115,10 @@ impl<'a, 'w> Blob<'a, 'w> {
         self.packed(index, Packing::Winograd { lines, taps, channels, cols })
     }
 
-    fn packed(&self, index: usize, packing: Packing) -> Result<Matrix<'w>> {
-        let bytes = self.find(index, f32::DTYPE, packing)?;
+    fn packed<B: Weight + Element>(&self, index: usize, packing: Packing) -> Result<Matrix<'w, B>> {
+        let bytes = self.find(index, B::DTYPE, packing)?;
         let reason = "is misaligned; wrap the blob in `Aligned`";
-        let data =
-            <f32 as super::element::sealed::Bytes>::view(bytes).ok_or(Error::Array { index, reason })?;
+        let data = B::view(bytes).ok_or(Error::Array { index, reason })?;
         let [groups, rows, cols] = packing.dims()?;
         Matrix::new(data, groups, rows, cols)
     }

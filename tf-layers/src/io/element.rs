@@ -3,6 +3,7 @@
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
+use crate::gemm::Packed;
 use crate::simd::{view, view_bools};
 use crate::tensor::{BF16, F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F8E8M0, F16, I2, I4, U2, U4};
 
@@ -33,6 +34,14 @@ impl Dtype {
             Self::I16 | Self::U16 | Self::F16 => 2,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::I64 | Self::U64 => 8,
+        }
+    }
+
+    /// The neighbouring elements of a column that are side by side in a packed matrix.
+    pub(super) const fn step(self) -> usize {
+        match self {
+            Self::I8 => <i8 as Packed>::STEP,
+            _ => 1,
         }
     }
 

@@ -34,7 +34,25 @@ impl Entry {
     /// The matrices of a grouped convolution, each `rows` × `cols`. The array is `[rows, groups · cols]`, as in Keras.
     #[must_use]
     pub const fn matrices(name: &'static str, groups: usize, rows: usize, cols: usize) -> Self {
-        Self { name, dtype: Dtype::F32, packing: Packing::Matrices { groups, rows, cols } }
+        Self::typed_matrices(name, Dtype::F32, groups, rows, cols)
+    }
+
+    /// As [`matrix`](Self::matrix), with elements of any type.
+    #[must_use]
+    pub const fn typed_matrix(name: &'static str, dtype: Dtype, rows: usize, cols: usize) -> Self {
+        Self::typed_matrices(name, dtype, 1, rows, cols)
+    }
+
+    /// As [`matrices`](Self::matrices), with elements of any type.
+    #[must_use]
+    pub const fn typed_matrices(
+        name: &'static str,
+        dtype: Dtype,
+        groups: usize,
+        rows: usize,
+        cols: usize,
+    ) -> Self {
+        Self { name, dtype, packing: Packing::Matrices { groups, rows, cols } }
     }
 
     /// The transformed kernel of a [`WinogradConv2d`](crate::nn::WinogradConv2d). The array is `[kernel_height,

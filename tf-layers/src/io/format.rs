@@ -12,8 +12,12 @@
 //!
 //! The first field of an entry is 256 · packing + dtype. For a vector (packing 0), a is its length and b is 1. For matrices
 //! (packing 1), a is k, the number of rows, and b is n, the number of columns; each of the `groups` matrices is stored as
-//! ⌈n/16⌉ panels of k rows of 16 columns, and the last panel is padded with zeros. A kernel transformed by Winograd's
+//! ⌈n/16⌉ panels of k rows of 16 columns, and the last panel is padded with zeros. Matrices of i8 have the elements of four
+//! rows side by side for each column, and their last four rows are padded with zeros. A kernel transformed by Winograd's
 //! algorithm (packing 2) is stored as its six or eight matrices.
+//!
+//! Offsets count from the magic of their own table. A blob of several models begins with a table for each of them, and
+//! the arrays follow. What begins at one of the tables is a blob of that model.
 
 pub(super) const MAGIC: &[u8; 8] = b"TFLWEIGH";
 pub(super) const VERSION: u32 = 2;

@@ -79,4 +79,4 @@ pub use npz::Npz;
 #[cfg(feature = "alloc")]
 pub use npz_writer::NpzWriter;
 #[cfg(feature = "alloc")]
-pub use pack::pack;
+pub use pack::{ModelWeights, pack, pack_models};

@@ -1,14 +1,17 @@
-//! Packs weights in a build script.
+//! Packs weights in a build script: those of one model, or those of several in a blob that they share.
 //!
-//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only the kernels of Winograd
-//! convolutions, which are transformed, are processed one number at a time.
+//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only matrices of bytes, whose
+//! rows are interleaved, and the kernels of Winograd convolutions, which are transformed, are processed one number at a
+//! time.
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::element::Dtype;
 use super::element::sealed::Bytes;
 use super::entry::Entry;
-use super::format::{HEADER, MAGIC, RECORD, VERSION};
+use super::format::{ENTRIES, HEADER, MAGIC, RECORD, VERSION};
 use super::npy::NpyArray;
 use super::npz::Npz;
 use super::packing::Packing;
@@ -51,35 +54,111 @@ impl Entry {
 ///
 /// If an array is missing or has another type or size, or there is not enough memory.
 pub fn pack(npz: &Npz<'_>, entries: &[Entry], architecture: [u8; 32]) -> Result<Vec<u8>> {
-    let table =
-        entries.len().checked_mul(RECORD).and_then(|n| n.checked_add(HEADER)).ok_or(Error::Overflow)?;
-    let count = u32::try_from(entries.len()).map_err(|_| Error::Overflow)?;
-    let mut header = Vec::with_capacity(table);
-    header.extend_from_slice(MAGIC);
-    header.extend_from_slice(&VERSION.to_le_bytes());
-    header.extend_from_slice(&count.to_le_bytes());
-    header.extend_from_slice(&architecture);
-    header.resize(HEADER, 0);
+    let table = table_len(entries)?;
+    let mut blob = Vec::new();
     let mut end = table;
     for entry in entries {
-        let [groups, a, b] = entry.packing.dims()?;
-        let offset = align(end)?;
-        header.extend_from_slice(&entry.packing.tag(entry.dtype).to_le_bytes());
-        header.extend_from_slice(&u32::try_from(groups).map_err(|_| Error::Overflow)?.to_le_bytes());
-        for field in [offset, a, b] {
-            header.extend_from_slice(&(field as u64).to_le_bytes());
-        }
-        end = offset.checked_add(entry.packing.packed_bytes(entry.dtype)?).ok_or(Error::Overflow)?;
+        end = align(end)?.checked_add(entry.packing.packed_bytes(entry.dtype)?).ok_or(Error::Overflow)?;
     }
-    let mut blob = Vec::new();
     blob.try_reserve_exact(end).map_err(|_| Error::Memory { bytes: end })?;
-    blob.extend_from_slice(&header);
-    for entry in entries {
+    blob.resize(table, 0);
+    write_header(&mut blob, 0, entries, architecture)?;
+    for (index, entry) in entries.iter().enumerate() {
         let array = entry.find(npz)?;
-        blob.resize(blob.len().next_multiple_of(ALIGN), 0);
-        entry.packing.pack(array.bytes(), &mut blob)?;
+        let offset = align(blob.len())?;
+        blob.resize(offset, 0);
+        write_record(&mut blob, 0, index, entry, offset)?;
+        entry.packing.pack(entry.dtype, array.bytes(), &mut blob)?;
     }
     Ok(blob)
+}
+
+/// The weights of a model, for [`pack_models`].
+#[derive(Debug, Clone, Copy)]
+pub struct ModelWeights<'a> {
+    /// The archive with the arrays.
+    pub npz: &'a Npz<'a>,
+    /// The arrays, in the order of their indices.
+    pub entries: &'a [Entry],
+    /// The hash that ties the blob to the list.
+    pub architecture: [u8; 32],
+}
+
+/// Packs the weights of several models into one blob, in which arrays with equal bytes occur once.
+///
+/// Returns the blob, and the offset at which the weights of each model begin. Everything from there on is a part for
+/// [`Blob::parse`](super::Blob::parse): the tables are in front of all arrays, and each refers to those of its model.
+///
+/// # Errors
+///
+/// The same as [`pack`].
+pub fn pack_models(models: &[ModelWeights<'_>]) -> Result<(Vec<u8>, Vec<usize>)> {
+    let (mut blob, mut starts) = (Vec::new(), Vec::new());
+    for model in models {
+        let start = align(blob.len())?;
+        let end = start.checked_add(table_len(model.entries)?).ok_or(Error::Overflow)?;
+        reserve(&mut blob, end)?;
+        blob.resize(end, 0);
+        write_header(&mut blob, start, model.entries, model.architecture)?;
+        starts.push(start);
+    }
+    // The offsets of the arrays by their lengths.
+    let mut packed: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (model, &start) in models.iter().zip(&starts) {
+        for (index, entry) in model.entries.iter().enumerate() {
+            let array = entry.find(model.npz)?;
+            let (end, offset) = (blob.len(), align(blob.len())?);
+            let len = entry.packing.packed_bytes(entry.dtype)?;
+            reserve(&mut blob, offset.checked_add(len).ok_or(Error::Overflow)?)?;
+            blob.resize(offset, 0);
+            entry.packing.pack(entry.dtype, array.bytes(), &mut blob)?;
+            let known = packed.entry(len).or_default();
+            let equal = known.iter().copied().find(|&other| blob[other..other + len] == blob[offset..]);
+            if equal.is_some() {
+                blob.truncate(end);
+            } else {
+                known.push(offset);
+            }
+            write_record(&mut blob, start, index, entry, equal.unwrap_or(offset) - start)?;
+        }
+    }
+    Ok((blob, starts))
+}
+
+/// The length of a header with the table of `entries`.
+fn table_len(entries: &[Entry]) -> Result<usize> {
+    entries.len().checked_mul(RECORD).and_then(|len| len.checked_add(HEADER)).ok_or(Error::Overflow)
+}
+
+/// Reserves memory for `blob` to have `len` bytes.
+fn reserve(blob: &mut Vec<u8>, len: usize) -> Result<()> {
+    blob.try_reserve(len - blob.len()).map_err(|_| Error::Memory { bytes: len })
+}
+
+/// Writes the header of a table at `start`.
+fn write_header(blob: &mut [u8], start: usize, entries: &[Entry], architecture: [u8; 32]) -> Result<()> {
+    let count = u32::try_from(entries.len()).map_err(|_| Error::Overflow)?;
+    write(blob, start, MAGIC);
+    write(blob, start + 8, &VERSION.to_le_bytes());
+    write(blob, start + ENTRIES, &count.to_le_bytes());
+    write(blob, start + 16, &architecture);
+    Ok(())
+}
+
+/// Writes record `index` of the table at `start`; `offset` is that of the array, from `start` on.
+fn write_record(blob: &mut [u8], start: usize, index: usize, entry: &Entry, offset: usize) -> Result<()> {
+    let [groups, a, b] = entry.packing.dims()?;
+    let at = start + HEADER + index * RECORD;
+    write(blob, at, &entry.packing.tag(entry.dtype).to_le_bytes());
+    write(blob, at + 4, &u32::try_from(groups).map_err(|_| Error::Overflow)?.to_le_bytes());
+    for (i, field) in [offset, a, b].into_iter().enumerate() {
+        write(blob, at + 8 * (i + 1), &(field as u64).to_le_bytes());
+    }
+    Ok(())
+}
+
+fn write(blob: &mut [u8], at: usize, bytes: &[u8]) {
+    blob[at..at + bytes.len()].copy_from_slice(bytes);
 }
 
 impl Packing {
@@ -92,19 +171,23 @@ impl Packing {
         }
     }
 
-    /// Packs an array with these bytes and appends it.
-    pub fn pack(self, bytes: &[u8], blob: &mut Vec<u8>) -> Result<()> {
+    /// Packs an array of `dtype` with these bytes and appends it.
+    pub fn pack(self, dtype: Dtype, bytes: &[u8], blob: &mut Vec<u8>) -> Result<()> {
         match self {
             Self::Vector { .. } => blob.extend_from_slice(bytes),
             Self::Matrices { groups, rows, cols } => {
                 for group in 0..groups {
-                    pack_matrix(bytes, rows, groups * cols, group * cols, cols, blob);
+                    if dtype.step() > 1 {
+                        pack_steps(bytes, dtype.step(), rows, groups * cols, group * cols, cols, blob);
+                    } else {
+                        pack_matrix(bytes, dtype.size(), rows, groups * cols, group * cols, cols, blob);
+                    }
                 }
             }
             Self::Winograd { lines, taps, channels, cols } => {
                 for value in 0..tile(taps) {
                     let matrix = transformed(bytes, value, [lines, taps, channels, cols])?;
-                    pack_matrix(&matrix, lines * channels, cols, 0, cols, blob);
+                    pack_matrix(&matrix, dtype.size(), lines * channels, cols, 0, cols, blob);
                 }
             }
         }
@@ -133,23 +216,49 @@ fn transformed(kernel: &[u8], value: usize, sizes: [usize; 4]) -> Result<Vec<u8>
     Ok(matrix)
 }
 
-/// Appends the panels of columns `first..first + cols` of a row-major matrix of `rows` × `stride` floats.
-fn pack_matrix(bytes: &[u8], rows: usize, stride: usize, first: usize, cols: usize, blob: &mut Vec<u8>) {
-    const FLOAT: usize = size_of::<f32>();
+/// Appends the panels of columns `first..first + cols` of a row-major matrix of `rows` × `stride` elements of `size` bytes.
+fn pack_matrix(
+    bytes: &[u8],
+    size: usize,
+    rows: usize,
+    stride: usize,
+    first: usize,
+    cols: usize,
+    blob: &mut Vec<u8>,
+) {
     for column in (0..cols).step_by(PANEL) {
-        let width = PANEL.min(cols - column) * FLOAT;
-        let mut start = (first + column) * FLOAT;
-        if width == PANEL * FLOAT {
-            for _ in 0..rows {
-                blob.extend_from_slice(&bytes[start..start + PANEL * FLOAT]);
-                start += stride * FLOAT;
+        let width = PANEL.min(cols - column) * size;
+        let mut start = (first + column) * size;
+        for _ in 0..rows {
+            blob.extend_from_slice(&bytes[start..start + width]);
+            if width < PANEL * size {
+                blob.resize(blob.len() + PANEL * size - width, 0);
             }
-        } else {
-            let mut row = [0; PANEL * FLOAT];
-            for _ in 0..rows {
-                row[..width].copy_from_slice(&bytes[start..start + width]);
-                blob.extend_from_slice(&row);
-                start += stride * FLOAT;
+            start += stride * size;
+        }
+    }
+}
+
+/// As [`pack_matrix`], for bytes whose panels have `step` elements of a column side by side.
+fn pack_steps(
+    bytes: &[u8],
+    step: usize,
+    rows: usize,
+    stride: usize,
+    first: usize,
+    cols: usize,
+    blob: &mut Vec<u8>,
+) {
+    for column in (0..cols).step_by(PANEL) {
+        let width = PANEL.min(cols - column);
+        for row in (0..rows).step_by(step) {
+            let start = blob.len();
+            blob.resize(start + PANEL * step, 0);
+            for i in 0..step.min(rows - row) {
+                let from = &bytes[(row + i) * stride + first + column..][..width];
+                for (to, &from) in blob[start + i..].iter_mut().step_by(step).zip(from) {
+                    *to = from;
+                }
             }
         }
     }

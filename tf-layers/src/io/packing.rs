@@ -44,7 +44,7 @@ impl Packing {
         let [groups, rows, cols] = self.dims()?;
         let elements = match self {
             Self::Vector { len } => len,
-            Self::Matrices { .. } | Self::Winograd { .. } => packed_len(groups, rows, cols)?,
+            Self::Matrices { .. } | Self::Winograd { .. } => packed_len(dtype.step(), groups, rows, cols)?,
         };
         elements.checked_mul(dtype.size()).ok_or(Error::Overflow)
     }

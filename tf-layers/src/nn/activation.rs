@@ -3,12 +3,12 @@
 use core::fmt;
 
 use crate::Context;
-use crate::checked::part_mut;
-use crate::error::Result;
-use crate::gemm::UNBOUNDED;
+use crate::checked::{part, part_mut};
+use crate::error::{Result, require};
+use crate::gemm::Rectifier;
 use crate::math;
 use crate::ops::function::{Applied, Parameters, applied};
-use crate::simd::{Isa, Simd, Source};
+use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
 use crate::tensor::{Columns, View, ViewMut, check_dims};
 
 /// The constants of SELU (Klambauer et al. 2017), with the values of ONNX and Keras.
@@ -20,35 +20,37 @@ macro_rules! activations {
     (|$s:ident, $x:ident| $($(#[$doc:meta])* $name:ident ($($parameter:ident),*) => $e:expr;)+) => {
         #[derive(Debug, Clone, Copy, PartialEq)]
         enum Function {
+            PRelu,
             $($name),+
         }
 
         /// The functions. Names are those of enum variants.
         #[allow(non_upper_case_globals, non_snake_case)]
-        impl Activation {
+        impl Activation<'_> {
             $(activations! { @ |$s, $x| $(#[$doc])* $name ($($parameter),*) => $e })+
         }
     };
     (@ |$s:ident, $x:ident| $(#[$doc:meta])* $name:ident () => $e:expr) => {
         $(#[$doc])*
         pub const $name: Self =
-            Self { function: Function::$name, parameters: [0.0; 3], apply: applied!(|$s, $x| $e,) };
+            Self { function: Function::$name, parameters: Parameters::NONE, apply: applied!(|$s, $x| $e,) };
     };
     (@ |$s:ident, $x:ident| $(#[$doc:meta])* $name:ident ($($parameter:ident),+) => $e:expr) => {
         $(#[$doc])*
         #[must_use]
         pub const fn $name($($parameter: f32),+) -> Self {
-            let mut parameters = [0.0; 3];
+            let mut numbers = [0.0; 3];
             let given = [$($parameter),+];
-            parameters.split_at_mut(given.len()).0.copy_from_slice(&given);
+            numbers.split_at_mut(given.len()).0.copy_from_slice(&given);
+            let parameters = Parameters { numbers, ..Parameters::NONE };
             Self { function: Function::$name, parameters, apply: applied!(|$s, $x| $e, $($parameter),+) }
         }
     };
 }
 
-/// An elementwise activation function. Parameters are those of the ONNX operator with the same name.
+/// An activation function. Parameters are those of the ONNX operator with the same name.
 ///
-/// Use it like an enum: `Activation::Relu`, `Activation::LeakyRelu(0.1)`. It is a struct that holds a pointer to the
+/// All but [`PRelu`](Self::PRelu) are elementwise. Use it like an enum: `Activation::Relu`, `Activation::LeakyRelu(0.1)`. It is a struct that holds a pointer to the
 /// kernels of its function, so that a program contains only the kernels of the functions it names. A `match` over an enum
 /// would link the kernels of all functions into every program with a [`Dense`](super::Dense) layer.
 ///
@@ -64,32 +66,43 @@ macro_rules! activations {
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Clone, Copy)]
-pub struct Activation {
+pub struct Activation<'w> {
     function: Function,
-    parameters: Parameters,
+    parameters: Parameters<'w>,
     apply: Applied,
 }
 
-impl PartialEq for Activation {
+impl PartialEq for Activation<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.function == other.function && self.parameters == other.parameters
     }
 }
 
-impl fmt::Debug for Activation {
+impl fmt::Debug for Activation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.function)?;
-        if self.parameters == [0.0; 3] { Ok(()) } else { write!(f, "{:?}", self.parameters) }
+        match self.parameters {
+            Parameters::NONE => Ok(()),
+            Parameters { numbers, slopes: [] } => write!(f, "{numbers:?}"),
+            Parameters { slopes, .. } => write!(f, "{slopes:?}"),
+        }
     }
 }
 
-impl Activation {
+impl<'w> Activation<'w> {
+    /// x, or x times the slope of its channel if x < 0 (He et al. 2015). Channels are the last axis.
+    #[must_use]
+    #[allow(non_snake_case)]
+    pub const fn PRelu(slopes: &'w [f32]) -> Self {
+        Self { function: Function::PRelu, parameters: Parameters { numbers: [0.0; 3], slopes }, apply: prelu }
+    }
+
     /// Computes y = f(x).
     ///
     /// # Errors
     ///
-    /// If y does not have the dims of x.
+    /// If y does not have the dims of x, or there is not one slope for each channel.
     pub fn run<'y, const R: usize>(
         self,
         cx: &mut Context<'_>,
@@ -97,6 +110,7 @@ impl Activation {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         check_dims(&x.dims(), &y.dims())?;
+        self.check(y.columns())?;
         self.map(cx.isa, x.as_slice()?, y.as_mut_slice()?);
         Ok(y.into_view())
     }
@@ -105,34 +119,51 @@ impl Activation {
     ///
     /// # Errors
     ///
-    /// If there are gaps between the rows of y.
+    /// If there are gaps between the rows of y, or there is not one slope for each channel.
     pub fn run_in_place<'y, const R: usize>(
         self,
         cx: &mut Context<'_>,
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
+        self.check(y.columns())?;
         self.map_in_place(cx.isa, y.as_mut_slice()?);
         Ok(y.into_view())
     }
 
-    /// Computes y = f(x). y must be as long as x.
+    /// An error if the function has slopes, but not one for each of the channels.
+    #[inline(always)]
+    pub(crate) fn check(self, channels: usize) -> Result<()> {
+        let fits = self.function != Function::PRelu || self.parameters.slopes.len() == channels;
+        require(fits, "slopes", "have one number for each channel")
+    }
+
+    /// An error if the function differs between channels.
+    pub(crate) fn check_elementwise(self) -> Result<()> {
+        require(self.function != Function::PRelu, "activation", "be elementwise")
+    }
+
+    /// Computes y = f(x). y must be as long as x and begin with the first channel.
     pub(crate) fn map(self, isa: Isa, x: &[f32], y: &mut [f32]) {
         (self.apply)(isa, self.parameters, Source::Each(x), y);
     }
 
-    /// Computes y = f(y).
+    /// Computes y = f(y). y must begin with the first channel.
     pub(crate) fn map_in_place(self, isa: Isa, y: &mut [f32]) {
         (self.apply)(isa, self.parameters, Source::Output, y);
     }
 
-    /// The bounds that a kernel clamps its results to at no cost, and the function that remains to be applied, if any.
+    /// The part of the function that a kernel applies before it stores its results, and the function that remains to be
+    /// applied, if any.
     #[inline(always)]
-    pub(crate) fn split(self) -> ((f32, f32), Option<Self>) {
-        match (self.function, self.parameters) {
-            (Function::Linear, _) => (UNBOUNDED, None),
-            (Function::Relu, _) => ((0.0, f32::INFINITY), None),
-            (Function::Clip, [min, max, _]) => ((min, max), None),
-            _ => (UNBOUNDED, Some(self)),
+    pub(crate) fn split(self) -> (Rectifier<'w>, Option<Self>) {
+        let Parameters { numbers: [first, second, _], slopes } = self.parameters;
+        match self.function {
+            Function::Linear => (Rectifier::NONE, None),
+            Function::Relu => (Rectifier::Clamp(0.0, f32::INFINITY), None),
+            Function::Clip => (Rectifier::Clamp(first, second), None),
+            Function::LeakyRelu => (Rectifier::Leaky(first), None),
+            Function::PRelu => (Rectifier::Parametric(slopes), None),
+            _ => (Rectifier::NONE, Some(self)),
         }
     }
 }
@@ -147,7 +178,7 @@ activations! {
     /// max(x, 0)
     Relu() => s.max(s.splat(0.0), x);
     /// x, or αx if x < 0
-    LeakyRelu(alpha) => s.select(s.lt(x, s.splat(0.0)), s.mul(alpha, x), x);
+    LeakyRelu(alpha) => s.leaky(x, alpha);
     /// x if x > θ, otherwise 0
     ThresholdedRelu(theta) => s.select(s.lt(theta, x), x, s.splat(0.0));
     /// min(max(x, `min`), `max`); ReLU6 is `Clip(0.0, 6.0)`
@@ -237,9 +268,46 @@ activations! {
     };
 }
 
+/// [`Activation::PRelu`] as a pass over memory.
+fn prelu(isa: Isa, Parameters { slopes, .. }: Parameters<'_>, x: Source<'_>, y: &mut [f32]) {
+    isa.run(PReluKernel { slopes, x, y });
+}
+
+struct PReluKernel<'a> {
+    slopes: &'a [f32],
+    x: Source<'a>,
+    y: &'a mut [f32],
+}
+
+impl Kernel for PReluKernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { slopes, x, y } = self;
+        for (i, y) in y.chunks_mut(slopes.len().max(1)).enumerate() {
+            let x = match x {
+                Source::Each(x) => Source::Each(part(x, i * slopes.len()..)),
+                other => other,
+            };
+            lanewise(s, Leaky, [x, Source::Each(slopes)], y);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Leaky;
+
+impl Lanewise<2> for Leaky {
+    #[inline(always)]
+    fn apply<S: Simd>(self, s: S, [x, slope]: [S::F32; 2]) -> S::F32 {
+        s.leaky(x, slope)
+    }
+}
+
 impl Columns<'_> {
     /// Applies an activation to the first `n` columns of the result.
-    pub(crate) fn activate(self, isa: Isa, activation: Activation, n: usize) {
+    pub(crate) fn activate(self, isa: Isa, activation: Activation<'_>, n: usize) {
         if n == self.of {
             return activation.map_in_place(isa, self.y);
         }

@@ -4,6 +4,7 @@ use super::attention::{Mask, StridedMask};
 use crate::Context;
 use crate::error::{Result, require};
 use crate::math::tanh;
+use crate::nn::requested;
 use crate::simd::{Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, add, len};
 
@@ -90,14 +91,12 @@ impl AdditiveAttention<'_> {
         require(y.dims() == [batch, queries, value_depth], "y", "have the rows of q, and the depth of v")?;
         require(self.scale.is_none_or(|scale| scale.len() == depth), "scale", "have the depth of q")?;
         let mask = StridedMask::new(mask, [batch, 1, queries, keys])?;
-        let mut kept = match scores {
-            Some(scores) => {
-                let fits = scores.dims() == [batch, queries, keys];
-                require(fits, "scores", "have the rows of q, and a column for each row of k")?;
-                Some(scores.as_mut_slice()?)
-            }
-            None => None,
-        };
+        let mut kept = requested(
+            scores,
+            [batch, queries, keys],
+            "scores",
+            "have the rows of q, and a column for each row of k",
+        )?;
         let (q, k, v, y) = (q.as_slice()?, k.as_slice()?, v.as_slice()?, y.as_mut_slice()?);
         let stride = keys.next_multiple_of(PANEL);
         let transposed = len(&[depth, stride])?;

@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::error::{Result, require};
 use crate::gemm::{Gemm, RowMajor, pack_b};
+use crate::nn::requested;
 use crate::ops::softmax_rows;
 use crate::simd::{F32, Isa, PANEL};
 use crate::tensor::{View, ViewMut, add, len};
@@ -150,14 +151,12 @@ impl Attention {
         let mask = StridedMask::new(mask, [batch, heads, queries, keys])?;
         let size = Sizes { batch, heads, queries, keys, depth, value_depth };
         let operands = [q.as_slice()?, k.as_slice()?, v.as_slice()?];
-        let weights = match scores {
-            Some(scores) => {
-                let fits = scores.dims() == [batch, heads, queries, keys];
-                require(fits, "scores", "have the batch, heads and rows of q, and the rows of k")?;
-                Some(scores.as_mut_slice()?)
-            }
-            None => None,
-        };
+        let weights = requested(
+            scores,
+            [batch, heads, queries, keys],
+            "scores",
+            "have the batch, heads and rows of q, and the rows of k",
+        )?;
         compute(cx, self.scale, size, strides, operands, &mask, y.as_mut_slice()?, weights)
     }
 }

@@ -15,7 +15,7 @@ pub struct Dense<'w> {
     /// `[n]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
 }
 
 impl<'w> Dense<'w> {
@@ -57,12 +57,13 @@ impl<'w> Dense<'w> {
         check_len("x", len(&[rows, k])?, x.len())?;
         y.check(rows, n)?;
         check_bias(self.bias, n)?;
+        self.activation.check(n)?;
         if rows == 0 || n == 0 {
             return Ok(());
         }
-        let (bounds, rest) = self.activation.split();
+        let (rectifier, rest) = self.activation.split();
         let gemm = Gemm::from_matrix(&self.kernel, 0).bias(self.bias).accumulate(accumulate);
-        let gemm = gemm.clamp(bounds).ldc(y.of);
+        let gemm = gemm.rectifier(rectifier).ldc(y.of);
         gemm.run_parallel(isa, rows, RowMajor { data: x, stride: k }, y.from(0));
         if let Some(rest) = rest {
             y.activate(isa, rest, n);

@@ -9,6 +9,7 @@
 //! | recurrent | [`SimpleRnn`], [`Gru`], [`Lstm`], [`DynamicRecurrence`] |
 //! | attention | [`Attention`] |
 //! | activation | [`Activation`] |
+//! | 8-bit integers | [`QuantizedDense`], [`QuantizedConv1d`], [`QuantizedConv2d`], [`QuantizedDepthwiseConv2d`], [`QuantizedAdd`], [`QuantizedMul`], [`QuantizedAveragePool2d`], [`QuantizedMean`], [`QuantizedLookup`] |
 //!
 //! Tensors are channels-last: sequences are `[batch, width, channels]`, images `[batch, height, width, channels]`.
 //!
@@ -29,6 +30,9 @@
 //! The structs are therefore not `#[non_exhaustive]`, which would forbid this syntax. Code that tf2rust generates writes
 //! every field; a generated crate contains the version of this crate that it was written for.
 
+use crate::error::{Result, require};
+use crate::tensor::ViewMut;
+
 mod activation;
 mod additive_attention;
 mod attention;
@@ -38,6 +42,7 @@ mod dense;
 mod embedding;
 mod norm;
 mod pool;
+mod quantized;
 mod recurrent;
 mod scale_shift;
 
@@ -53,9 +58,26 @@ pub use dense::Dense;
 pub use embedding::Embedding;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
+pub use quantized::{
+    Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
+    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMean, QuantizedMul, Requantization,
+};
 pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };
 pub use scale_shift::ScaleShift;
+
+/// Borrows the elements of an optional output `what`, if it is requested. Fails if its dims differ from `dims`, as
+/// `must` says.
+fn requested<'y, const R: usize>(
+    output: Option<&'y mut ViewMut<'_, f32, R>>,
+    dims: [usize; R],
+    what: &'static str,
+    must: &'static str,
+) -> Result<Option<&'y mut [f32]>> {
+    let Some(output) = output else { return Ok(None) };
+    require(output.dims() == dims, what, must)?;
+    Ok(Some(output.as_mut_slice()?))
+}
 
 pub use crate::window::{ceil_padding, same_lower_padding, same_padding};

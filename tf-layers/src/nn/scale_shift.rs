@@ -1,7 +1,9 @@
 //! Per-channel scale and shift, such as a batch normalization with known statistics.
 
 use crate::Context;
+use crate::checked::{copy, part, part_mut};
 use crate::error::{Result, check_len, require};
+use crate::gemm::Rectifier;
 use crate::nn::Activation;
 use crate::simd::{Isa, Kernel, Lanewise, Simd, Source, lanewise};
 use crate::tensor::{View, ViewMut, check_dims};
@@ -33,7 +35,7 @@ pub struct ScaleShift<'w> {
     /// The summands `[channels]`.
     pub shift: &'w [f32],
     /// The function applied to the result.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
 }
 
 /// Repeats of a short row of parameters are joined to a row of up to this many numbers.
@@ -81,6 +83,7 @@ impl<'w> ScaleShift<'w> {
     }
 
     fn check(&self, channels: usize) -> Result<()> {
+        self.activation.check(channels)?;
         require(self.scale.len() == channels, "y", "have one channel for each scale")?;
         check_len("shift", channels, self.shift.len())?;
         check_len("mean", channels, self.mean.map_or(channels, <[f32]>::len))
@@ -91,9 +94,12 @@ impl<'w> ScaleShift<'w> {
         if y.is_empty() {
             return;
         }
-        let channels = self.scale.len();
+        let channels = self.scale.len().max(1);
         let rows = (ROW / channels).min(y.len() / channels).max(1);
-        let (bounds, rest) = self.activation.split();
+        let (bounds, rest) = match self.activation.split() {
+            (Rectifier::Clamp(low, high), rest) => ((low, high), rest),
+            _ => ((f32::NEG_INFINITY, f32::INFINITY), Some(self.activation)),
+        };
         let mut joined = [[0.0; ROW]; 3];
         let [mean, scale, shift] = &mut joined;
         let run = ScaleShiftKernel {
@@ -109,9 +115,13 @@ impl<'w> ScaleShift<'w> {
             return;
         };
         let row = rows * channels;
-        let block = BLOCK.next_multiple_of(row);
+        let block = BLOCK.next_multiple_of(row.max(1)).max(1);
         for (i, y) in y.chunks_mut(block).enumerate() {
-            isa.run(ScaleShiftKernel { x: x.map(|x| &x[i * block..][..y.len()]), y: &mut *y, ..run });
+            isa.run(ScaleShiftKernel {
+                x: x.map(|x| part(x, i * block..i * block + y.len())),
+                y: &mut *y,
+                ..run
+            });
             rest.map_in_place(isa, y);
         }
     }
@@ -122,9 +132,9 @@ fn repeat<'a>(row: &'a [f32], rows: usize, space: &'a mut [f32]) -> &'a [f32] {
     if rows == 1 {
         return row;
     }
-    let all = &mut space[..rows * row.len()];
-    for copy in all.chunks_exact_mut(row.len()) {
-        copy.copy_from_slice(row);
+    let all = part_mut(space, ..rows * row.len());
+    for place in all.chunks_exact_mut(row.len().max(1)) {
+        copy(place, row);
     }
     all
 }

@@ -3,6 +3,7 @@
 use super::reduce::split;
 use super::top_k::before;
 use crate::Context;
+use crate::checked::element;
 use crate::error::{Result, require};
 use crate::tensor::{Number, View, ViewMut};
 
@@ -139,6 +140,7 @@ impl ArgReduce {
 
 /// The elements of x `[outer, axis, inner]` along the axis, at position `i` of `[outer, inner]`.
 pub(super) fn lane<T: Copy>(x: &[T], i: usize, axis: usize, inner: usize) -> impl Iterator<Item = T> {
+    let inner = inner.max(1);
     let start = i / inner * axis * inner + i % inner;
-    (0..axis).map(move |j| x[start + j * inner])
+    (0..axis).filter_map(move |j| element(x, start + j * inner)).copied()
 }

@@ -1,6 +1,7 @@
 //! Arithmetic on two `f32` tensors, with broadcasting.
 
 use crate::Context;
+use crate::checked::{element, part};
 use crate::error::Result;
 use crate::math;
 use crate::simd::{Isa, Kernel, Lanewise, PANEL, Simd, Source, lanewise};
@@ -176,5 +177,9 @@ impl<O: Lanewise<2>> Kernel for Apply<'_, O> {
 
 /// What an inner loop reads from an operand: `len` numbers, or one number repeatedly.
 fn source(x: &[f32], start: usize, len: usize, advances: bool) -> Source<'_> {
-    if advances { Source::Each(&x[start..][..len]) } else { Source::One(x[start]) }
+    if advances {
+        Source::Each(part(x, start..start + len))
+    } else {
+        Source::One(element(x, start).copied().unwrap_or_default())
+    }
 }

@@ -1,6 +1,7 @@
 //! Concat: joins tensors along an axis.
 
 use crate::Context;
+use crate::checked::{copy, part_mut};
 use crate::error::{Result, check_len, require};
 use crate::tensor::{View, ViewMut, len};
 
@@ -30,19 +31,19 @@ pub fn concat<'y, T: Copy, const R: usize>(
 ) -> Result<View<'y, T, R>> {
     let dims = y.dims();
     require(axis < R, "axis", "be an axis of the tensors")?;
-    let inner = len(&dims[axis..])?;
+    let inner = len(dims.get(axis..).unwrap_or_default())?;
     let data = y.as_mut_slice()?;
     let mut first = 0;
     for part in parts {
         let own = part.dims();
         let same = own.iter().zip(&dims).enumerate().all(|(i, (a, b))| i == axis || a == b);
         require(same, "parts", "have the dims of y except along the axis")?;
-        let (x, width) = (part.as_slice()?, len(&own[axis..])?);
+        let (x, width) = (part.as_slice()?, len(own.get(axis..).unwrap_or_default())?);
         let last = first + width;
         require(last <= inner, "y", "be long enough for all parts")?;
         if !x.is_empty() {
-            for (x, y) in x.chunks_exact(width).zip(data.chunks_exact_mut(inner)) {
-                y[first..last].copy_from_slice(x);
+            for (row, x) in x.chunks_exact(width.max(1)).enumerate() {
+                copy(part_mut(data, row * inner + first..row * inner + last), x);
             }
         }
         first = last;

@@ -1,6 +1,7 @@
 //! `CumSum` and `CumProd`: cumulative sums and products along an axis.
 
 use crate::Context;
+use crate::checked::{element, part_mut};
 use crate::error::Result;
 use crate::tensor::{Number, View, ViewMut, around, check_dims};
 
@@ -118,13 +119,16 @@ impl Cumulative {
         if x.is_empty() {
             return;
         }
-        for (x, y) in x.chunks_exact(axis * inner).zip(y.chunks_exact_mut(axis * inner)) {
+        let size = (axis * inner).max(1);
+        for (i, x) in x.chunks_exact(size).enumerate() {
+            let y = part_mut(y, i * size..i * size + size);
             for column in 0..inner {
                 let mut total = first;
                 for i in 0..axis {
                     let at = if self.reverse { axis - 1 - i } else { i } * inner + column;
-                    let with = join(total, x[at]);
-                    y[at] = if self.exclusive { total } else { with };
+                    let (Some(&x), Some(y)) = (element(x, at), y.get_mut(at)) else { return };
+                    let with = join(total, x);
+                    *y = if self.exclusive { total } else { with };
                     total = with;
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::offsets::{ElementOffsets, resolve};
 use crate::Context;
+use crate::checked::{copy, part, part_mut};
 use crate::error::Result;
 use crate::tensor::{Index, View, ViewMut, around, check_dims, check_joined_dims};
 
@@ -36,7 +37,8 @@ pub fn gather<'y, T: Copy, I: Index, const R: usize, const Q: usize, const S: us
 ) -> Result<View<'y, T, S>> {
     let dims = x.dims();
     let split = around(&dims, axis, 1)?;
-    check_joined_dims(&[&dims[..axis], &indices.dims(), &dims[axis + 1..]], &y.dims())?;
+    let (outer, inner) = (part(&dims, ..axis), part(&dims, axis + 1..));
+    check_joined_dims(&[outer, &indices.dims(), inner], &y.dims())?;
     gather_slices(input, split, x.as_slice()?, indices.as_slice()?, y.as_mut_slice()?)?;
     Ok(y.into_view())
 }
@@ -55,8 +57,8 @@ fn gather_slices<T: Copy, I: Index>(
             continue;
         }
         for outer in 0..outer {
-            let x = &x[(outer * axis + row) * inner..][..inner];
-            y[(outer * indices.len() + position) * inner..][..inner].copy_from_slice(x);
+            let (from, to) = ((outer * axis + row) * inner, (outer * indices.len() + position) * inner);
+            copy(part_mut(y, to..to + inner), part(x, from..from + inner));
         }
     }
     Ok(())

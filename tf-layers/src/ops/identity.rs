@@ -1,6 +1,7 @@
 //! Identity: copies a tensor.
 
 use crate::Context;
+use crate::checked::{self, part_mut};
 use crate::error::Result;
 use crate::tensor::{View, ViewMut, check_dims};
 
@@ -31,10 +32,10 @@ pub fn copy<'y, T: Copy, const R: usize>(
     let (columns, stride) = (x.columns(), y.stride());
     let x = x.as_slice()?;
     if stride == columns {
-        y.as_mut_slice()?.copy_from_slice(x);
+        checked::copy(y.as_mut_slice()?, x);
     } else if columns > 0 {
-        for (x, y) in x.chunks_exact(columns).zip(y.memory().chunks_mut(stride)) {
-            y[..columns].copy_from_slice(x);
+        for (row, x) in x.chunks_exact(columns).enumerate() {
+            checked::copy(part_mut(y.memory(), row * stride..row * stride + columns), x);
         }
     }
     Ok(y.into_view())

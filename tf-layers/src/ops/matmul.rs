@@ -148,7 +148,7 @@ impl Product {
         if y.is_empty() {
             return Ok(());
         }
-        let panels = scratch.write(packed_len(1, depth, columns)?)?;
+        let panels = scratch.write(packed_len(1, 1, depth, columns)?)?;
         let strides = if transposed { [1, depth] } else { [columns, 1] };
         let mut packed = None;
         for (y, [a_at, b_at]) in y.chunks_exact_mut(rows * columns).zip(self.pairs()) {

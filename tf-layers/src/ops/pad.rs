@@ -2,6 +2,7 @@
 
 use super::Integers;
 use crate::Context;
+use crate::checked::{self, axis_index, copy, element, part_mut};
 use crate::dims::sum;
 use crate::error::{Error, Result, require};
 use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
@@ -29,10 +30,10 @@ impl<T> PadMode<T> {
             Self::Constant(_) => None,
             _ if last < 0 => None,
             Self::Edge => Some(at.clamp(0, last) as usize),
-            Self::Wrap => Some(at.rem_euclid(size as isize) as usize),
+            Self::Wrap => at.checked_rem_euclid(size as isize).map(|at| at as usize),
             Self::Reflect if last == 0 => Some(0),
             Self::Reflect => {
-                let folded = at.rem_euclid(2 * last);
+                let folded = at.checked_rem_euclid(2 * last)?;
                 Some(folded.min(2 * last - folded) as usize)
             }
         }
@@ -163,15 +164,13 @@ fn surround<T: Copy>(
     (y, y_dims): (&mut [T], &[usize]),
 ) -> Result<()> {
     let rank = Shape::new(dims)?.len();
+    let of = |sizes: &[usize], axis| element(sizes, axis).copied().unwrap_or_default();
     for axis in 0..rank {
-        let inside = part.starts[axis].checked_add(part.sizes[axis]).is_some_and(|end| end <= dims[axis]);
+        let (size, to) = (of(part.sizes, axis), of(y_dims, axis));
+        let inside = of(part.starts, axis).checked_add(size).is_some_and(|end| end <= of(dims, axis));
         require(inside, "x", "have the dims that the padding was computed for")?;
-        let room = y_dims[axis].checked_sub(part.sizes[axis]).is_some_and(|room| before[axis] <= room);
-        require(
-            room && isize::try_from(y_dims[axis]).is_ok(),
-            "y",
-            "have room for x and the padding before it",
-        )?;
+        let room = to.checked_sub(size).is_some_and(|room| of(before, axis) <= room);
+        require(room && isize::try_from(to).is_ok(), "y", "have room for x and the padding before it")?;
     }
     let filler = match mode {
         PadMode::Constant(value) => Some(value),
@@ -182,37 +181,44 @@ fn surround<T: Copy>(
     };
     y.fill(filler);
     let Some(inner) = rank.checked_sub(1) else {
-        y.copy_from_slice(x);
+        copy(y, x);
         return Ok(());
     };
     if y.is_empty() || part.sizes.contains(&0) {
         return Ok(());
     }
-    let (size, start) = (part.sizes[inner], before[inner]);
+    let (size, start) = (of(part.sizes, inner), of(before, inner));
     let mut at = [0usize; MAX_RANK];
-    for y in y.chunks_exact_mut(y_dims[inner]) {
+    for y in y.chunks_exact_mut(of(y_dims, inner).max(1)) {
         let mut line = Some(0);
         for axis in 0..inner {
-            let source = mode.source(at[axis] as isize - before[axis] as isize, part.sizes[axis]);
-            line = line.zip(source).map(|(line, source)| line * dims[axis] + part.starts[axis] + source);
+            let place = at[axis_index(axis)] as isize - of(before, axis) as isize;
+            let source = mode.source(place, of(part.sizes, axis));
+            line =
+                line.zip(source).map(|(line, source)| line * of(dims, axis) + of(part.starts, axis) + source);
         }
         if let Some(line) = line {
-            let x = &x[line * dims[inner] + part.starts[inner]..][..size];
-            y[start..start + size].copy_from_slice(x);
+            let first = line * of(dims, inner) + of(part.starts, inner);
+            let x = checked::part(x, first..first + size);
+            copy(part_mut(y, start..start + size), x);
             if !matches!(mode, PadMode::Constant(_)) {
                 for i in (0..start).chain(start + size..y.len()) {
-                    if let Some(source) = mode.source(i as isize - start as isize, size) {
-                        y[i] = x[source];
+                    let source = mode.source(i as isize - start as isize, size);
+                    if let Some(&x) = source.and_then(|source| element(x, source))
+                        && let Some(y) = y.get_mut(i)
+                    {
+                        *y = x;
                     }
                 }
             }
         }
         for axis in (0..inner).rev() {
-            at[axis] += 1;
-            if at[axis] < y_dims[axis] {
+            let at = &mut at[axis_index(axis)];
+            *at += 1;
+            if *at < of(y_dims, axis) {
                 break;
             }
-            at[axis] = 0;
+            *at = 0;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `QuantizeLinear` and `DequantizeLinear`: x ≈ scale·(q − zero point).
 
 use crate::Context;
+use crate::checked::element;
 use crate::error::{Result, check_len, require};
 use crate::tensor::{
     F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, I2, I4, NarrowInt, U2, U4, View, ViewMut, around,
@@ -187,6 +188,7 @@ impl<'a, T: Quantized> Scales<'a, T> {
     #[inline(always)]
     fn of(&self, i: usize) -> (f32, T) {
         let Self { axis, inner, block, .. } = *self;
+        let (axis, inner) = (axis.max(1), inner.max(1));
         let index = i / inner % axis;
         let at = if self.values.len() == 1 {
             0
@@ -195,7 +197,8 @@ impl<'a, T: Quantized> Scales<'a, T> {
         } else {
             (i / inner / axis * axis.div_ceil(block) + index / block) * inner + i % inner
         };
-        (self.values[at], self.zeros.map_or_else(T::default, |zeros| zeros[at]))
+        let zero = self.zeros.and_then(|zeros| element(zeros, at));
+        (element(self.values, at).copied().unwrap_or_default(), zero.copied().unwrap_or_default())
     }
 }
 

@@ -1,6 +1,7 @@
 //! `Where`: selects elements from two tensors.
 
 use crate::Context;
+use crate::checked::element;
 use crate::error::Result;
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut};
@@ -41,8 +42,11 @@ fn choose<T: Copy>(plan: &Plan<3>, condition: &[bool], [a, b]: [&[T]; 2], y: &mu
     let [condition_step, a_step, b_step] = advances.map(usize::from);
     for (y, [condition_start, a_start, b_start]) in y.chunks_exact_mut(len.max(1)).zip(plan.starts()) {
         for (i, y) in y.iter_mut().enumerate() {
-            let holds = condition[condition_start + i * condition_step];
-            *y = if holds { a[a_start + i * a_step] } else { b[b_start + i * b_step] };
+            let Some(&holds) = element(condition, condition_start + i * condition_step) else { return };
+            let chosen =
+                if holds { element(a, a_start + i * a_step) } else { element(b, b_start + i * b_step) };
+            let Some(&chosen) = chosen else { return };
+            *y = chosen;
         }
     }
 }

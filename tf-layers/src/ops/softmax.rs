@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::math::{exp, log};
 use crate::ops::Reduce;
 use crate::ops::reduce::row;
-use crate::simd::{Isa, Kernel, Simd};
+use crate::simd::{Isa, Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, around, check_dims};
 
 /// Softmax along an axis: y = eˣ⁻ᵐ / Σeˣ⁻ᵐ, where m is the maximum, so that nothing overflows.
@@ -127,6 +127,18 @@ impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let (Self { axis, inner, y }, logarithm) = (self, LOGARITHM);
+        if const { S::COMPACT } {
+            // The same loops for rows and columns, because each contains the code of `exp`.
+            for y in y.chunks_exact_mut((axis * inner).max(1)) {
+                for column in (0..inner).step_by(S::LANES) {
+                    along_columns(s, part_mut(y, column..), inner, S::LANES.min(inner - column), logarithm);
+                }
+            }
+            return;
+        }
+        if inner == 1 && axis <= FEW {
+            return few_columns(s, axis, y, logarithm);
+        }
         if inner == 1 && axis <= S::LANES {
             return short_rows(s, axis, y, logarithm);
         }
@@ -137,6 +149,29 @@ impl<const LOGARITHM: bool> Kernel for SoftmaxKernel<'_, LOGARITHM> {
             }
             for column in (0..inner).step_by(S::LANES) {
                 along_columns(s, part_mut(y, column..), inner, S::LANES.min(inner - column), logarithm);
+            }
+        }
+    }
+}
+
+/// The most numbers of a row that is computed together with the rows beside it.
+const FEW: usize = 4;
+
+/// Rows of at most [`FEW`] numbers, one row for each lane.
+#[inline(always)]
+fn few_columns<S: Simd>(s: S, axis: usize, y: &mut [f32], logarithm: bool) {
+    let mut columns = [0.0; FEW * PANEL];
+    let columns = part_mut(&mut columns, ..axis * S::LANES);
+    for rows in y.chunks_mut((axis * S::LANES).max(1)) {
+        for (i, row) in rows.chunks_exact(axis.max(1)).enumerate() {
+            for (column, &x) in columns.chunks_exact_mut(S::LANES).zip(row) {
+                column[i] = x;
+            }
+        }
+        along_columns(s, columns, S::LANES, S::LANES, logarithm);
+        for (i, row) in rows.chunks_exact_mut(axis.max(1)).enumerate() {
+            for (column, x) in columns.chunks_exact(S::LANES).zip(row) {
+                *x = column[i];
             }
         }
     }

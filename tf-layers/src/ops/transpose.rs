@@ -1,7 +1,10 @@
 //! Transpose: permutes axes.
 
+use core::mem::replace;
+
 use super::strided::{Strided, strides};
 use crate::Context;
+use crate::checked::axis_index;
 use crate::error::{Result, require};
 use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
 
@@ -38,14 +41,14 @@ fn plan(perm: &[usize], x: &[usize], y: &[usize]) -> Result<Strided> {
     Shape::new(x)?;
     let mut seen = [false; MAX_RANK];
     for (&axis, &dim) in perm.iter().zip(y) {
-        require(axis < x.len() && !seen[axis], "perm", "name every axis once")?;
-        require(dim == x[axis], "y", "have the permuted dims of x")?;
-        seen[axis] = true;
+        let seen = seen.iter_mut().take(x.len()).nth(axis);
+        require(seen.is_some_and(|seen| !replace(seen, true)), "perm", "name every axis once")?;
+        require(x.get(axis) == Some(&dim), "y", "have the permuted dims of x")?;
     }
     let strides = strides(x);
     let mut strided = Strided::new(0);
     for &axis in perm.iter().rev() {
-        strided.push(x[axis], strides[axis]);
+        strided.push(x.get(axis).copied().unwrap_or(1), strides[axis_index(axis)]);
     }
     Ok(strided)
 }

@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::error::Result;
 use crate::math;
-use crate::ops::function::{Applied, applied};
+use crate::ops::function::{Applied, Parameters, applied};
 use crate::simd::{Isa, Simd, Source};
 use crate::tensor::{View, ViewMut, check_dims};
 
@@ -36,7 +36,7 @@ macro_rules! functions {
                 match self {
                     $(Self::$variant => {
                         let apply: Applied = applied!(|$s, $x| $e,);
-                        apply(isa, [0.0; 3], x, y);
+                        apply(isa, Parameters::NONE, x, y);
                     })+
                 }
             }

@@ -1,32 +1,44 @@
-//! AVX2 with FMA: eight lanes, sixteen registers.
+//! AVX2 with FMA: eight lanes, sixteen registers. `VNNI` adds the dot products of bytes.
 
 use core::arch::x86_64::*;
 
 use super::{Kernel, PANEL, Simd};
 
-/// Exists only if the processor has AVX2 and FMA.
+/// Exists only if the processor has AVX2 and FMA, and AVX-VNNI if `VNNI` is set.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx2(());
+pub(crate) struct Avx2<const VNNI: bool>(());
 
 /// # Safety
 /// The processor must have AVX2 and FMA.
 #[target_feature(enable = "avx2,fma")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx2(()))
+    kernel.run(Avx2::<false>(()))
 }
 
-impl Simd for Avx2 {
+/// # Safety
+/// The processor must have AVX2, AVX-VNNI and FMA.
+#[target_feature(enable = "avx2,avxvnni,fma")]
+pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx2::<true>(()))
+}
+
+impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const LANES: usize = 8;
     const FUSED: bool = true;
     // 6 × 2 accumulators leave 4 of the 16 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = PANEL;
+    // 4 × 2 accumulators leave 8 registers, because weights and inputs of bytes take twice as many without VNNI.
+    const BYTES_MR: usize = if VNNI { 6 } else { 4 };
 
     type F32 = __m256;
     type I32 = __m256i;
     type Mask = __m256;
+    // As they are with VNNI. Otherwise the bytes at even places and those at odd places, as 16-bit integers.
+    type Quad = [__m256i; 2];
+    type Weights = [[__m256i; 2]; 2];
 
-    panels!(__m256, 2: 0, 1);
+    panels!(__m256, __m256i, 2: 0, 1);
 
     #[inline(always)]
     fn prefetch(self, x: *const f32) {
@@ -59,6 +71,7 @@ impl Simd for Avx2 {
         isplat(x: i32) -> __m256i = _mm256_set1_epi32(x);
         iadd(a: __m256i, b: __m256i) -> __m256i = _mm256_add_epi32(a, b);
         isub(a: __m256i, b: __m256i) -> __m256i = _mm256_sub_epi32(a, b);
+        imul(a: __m256i, b: __m256i) -> __m256i = _mm256_madd_epi16(a, b);
         and(a: __m256i, b: __m256i) -> __m256i = _mm256_and_si256(a, b);
         or(a: __m256i, b: __m256i) -> __m256i = _mm256_or_si256(a, b);
         xor(a: __m256i, b: __m256i) -> __m256i = _mm256_xor_si256(a, b);
@@ -98,6 +111,74 @@ impl Simd for Avx2 {
         // SAFETY: as for `load_partial`.
         unsafe { _mm256_maskstore_ps(y.as_mut_ptr(), first(y.len()), v) }
     }
+    #[inline(always)]
+    fn quad(self, x: __m256i) -> [__m256i; 2] {
+        if const { VNNI } {
+            return [x; 2];
+        }
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm256_and_si256(x, _mm256_set1_epi16(0xff)), _mm256_srli_epi16::<8>(x)] }
+    }
+    #[inline(always)]
+    unsafe fn weights_ptr(self, w: *const i8) -> [[__m256i; 2]; 2] {
+        // SAFETY: 64 weights are readable by the caller's contract, and `self` proves the feature.
+        unsafe {
+            let w = [_mm256_loadu_si256(w.cast()), _mm256_loadu_si256(w.add(32).cast())];
+            if const { VNNI } {
+                return [[w[0]; 2], [w[1]; 2]];
+            }
+            [halves(w[0]), halves(w[1])]
+        }
+    }
+    #[inline(always)]
+    fn dot(self, x: [__m256i; 2], w: [[__m256i; 2]; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
+        [self.dot_half(x, w[0], sums[0]), self.dot_half(x, w[1], sums[1])]
+    }
+    #[inline(always)]
+    unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m256i; 2] {
+        // SAFETY: sixteen bytes are readable by the caller's contract.
+        unsafe {
+            [
+                _mm256_cvtepu8_epi32(_mm_loadl_epi64(x.cast())),
+                _mm256_cvtepu8_epi32(_mm_loadl_epi64(x.add(8).cast())),
+            ]
+        }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_ptr(self, [a, b]: [__m256i; 2], y: *mut u8) {
+        // SAFETY: sixteen bytes are writable by the caller's contract, and `self` proves the feature.
+        unsafe {
+            let low = _mm256_set1_epi32(0xff);
+            let pairs = _mm256_packus_epi32(_mm256_and_si256(a, low), _mm256_and_si256(b, low));
+            // Packing works in halves of 128 bits: a, b, a, b.
+            let pairs = _mm256_permute4x64_epi64::<0b11_01_10_00>(pairs);
+            let bytes = _mm_packus_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256::<1>(pairs));
+            _mm_storeu_si128(y.cast(), bytes);
+        }
+    }
+}
+
+impl<const VNNI: bool> Avx2<VNNI> {
+    /// `dot` for half a panel.
+    #[inline(always)]
+    fn dot_half(self, x: [__m256i; 2], w: [__m256i; 2], sums: __m256i) -> __m256i {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            if const { VNNI } {
+                return _mm256_dpbusd_avx_epi32(sums, x[0], w[0]);
+            }
+            // `maddubs` would saturate the sum of two products.
+            let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x[0], w[0]));
+            _mm256_add_epi32(sums, _mm256_madd_epi16(x[1], w[1]))
+        }
+    }
+}
+
+/// The signed bytes at even places and those at odd places, as 16-bit integers.
+#[inline(always)]
+fn halves(w: __m256i) -> [__m256i; 2] {
+    // SAFETY: the callers have proved the feature.
+    unsafe { [_mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)), _mm256_srai_epi16::<8>(w)] }
 }
 
 /// A mask of the first `n` lanes.

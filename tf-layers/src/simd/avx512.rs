@@ -1,32 +1,45 @@
-//! AVX-512F: sixteen lanes, thirty-two registers, masks.
+//! AVX-512 with F and BW: sixteen lanes, thirty-two registers, masks. `VNNI` adds the dot products of bytes.
 
 use core::arch::x86_64::*;
 
 use super::{Kernel, PANEL, Simd};
 
-/// Exists only if the processor has AVX-512F.
+/// Exists only if the processor has AVX-512F and AVX-512BW, and AVX-512 VNNI if `VNNI` is set.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512(());
+pub(crate) struct Avx512<const VNNI: bool>(());
 
 /// # Safety
-/// The processor must have AVX-512F, AVX2 and FMA.
-#[target_feature(enable = "avx512f,avx2,fma")]
+/// The processor must have AVX-512F, AVX-512BW, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
+    kernel.run(Avx512::<false>(()))
 }
 
-impl Simd for Avx512 {
+/// # Safety
+/// The processor must have AVX-512F, AVX-512BW, AVX-512 VNNI, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
+pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<true>(()))
+}
+
+impl<const VNNI: bool> Simd for Avx512<VNNI> {
     const LANES: usize = 16;
+    const QUADS: bool = VNNI;
     const FUSED: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = 4 * PANEL;
+    // Without VNNI, weights take two registers, and programs need not have large code for few processors.
+    const BYTES_NR: usize = if VNNI { Self::NR } else { PANEL };
 
     type F32 = __m512;
     type I32 = __m512i;
     type Mask = __mmask16;
+    // As they are with VNNI. Otherwise the bytes at even places and those at odd places, as 16-bit integers.
+    type Quad = [__m512i; 2];
+    type Weights = [__m512i; 2];
 
-    panels!(__m512, 1: 0);
+    panels!(__m512, __m512i, 1: 0);
 
     #[inline(always)]
     fn prefetch(self, x: *const f32) {
@@ -62,6 +75,7 @@ impl Simd for Avx512 {
         isplat(x: i32) -> __m512i = _mm512_set1_epi32(x);
         iadd(a: __m512i, b: __m512i) -> __m512i = _mm512_add_epi32(a, b);
         isub(a: __m512i, b: __m512i) -> __m512i = _mm512_sub_epi32(a, b);
+        imul(a: __m512i, b: __m512i) -> __m512i = _mm512_madd_epi16(a, b);
         and(a: __m512i, b: __m512i) -> __m512i = _mm512_and_si512(a, b);
         or(a: __m512i, b: __m512i) -> __m512i = _mm512_or_si512(a, b);
         xor(a: __m512i, b: __m512i) -> __m512i = _mm512_xor_si512(a, b);
@@ -98,6 +112,83 @@ impl Simd for Avx512 {
     fn store_partial(self, v: __m512, y: &mut [f32]) {
         // SAFETY: as for `load_partial`.
         unsafe { _mm512_mask_storeu_ps(y.as_mut_ptr(), first(y.len()), v) }
+    }
+    #[inline(always)]
+    fn quad(self, x: __m512i) -> [__m512i; 2] {
+        if const { VNNI } {
+            return [x; 2];
+        }
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm512_and_si512(x, _mm512_set1_epi16(0xff)), _mm512_srli_epi16::<8>(x)] }
+    }
+    #[inline(always)]
+    unsafe fn weights_ptr(self, w: *const i8) -> [__m512i; 2] {
+        // SAFETY: 64 weights are readable by the caller's contract.
+        let w = unsafe { _mm512_loadu_si512(w.cast()) };
+        if const { VNNI } {
+            return [w; 2];
+        }
+        // SAFETY: `self` proves the feature.
+        unsafe { [_mm512_srai_epi16::<8>(_mm512_slli_epi16::<8>(w)), _mm512_srai_epi16::<8>(w)] }
+    }
+    #[inline(always)]
+    fn dot(self, x: [__m512i; 2], w: [__m512i; 2], [sums]: [__m512i; 1]) -> [__m512i; 1] {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            if const { VNNI } {
+                return [_mm512_dpbusd_epi32(sums, x[0], w[0])];
+            }
+            let sums = _mm512_add_epi32(sums, _mm512_madd_epi16(x[0], w[0]));
+            [_mm512_add_epi32(sums, _mm512_madd_epi16(x[1], w[1]))]
+        }
+    }
+    #[inline(always)]
+    fn interleave(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            let (low, high) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
+            let (next_low, next_high) = (_mm512_unpacklo_epi8(c, d), _mm512_unpackhi_epi8(c, d));
+            [
+                _mm512_unpacklo_epi16(low, next_low),
+                _mm512_unpackhi_epi16(low, next_low),
+                _mm512_unpacklo_epi16(high, next_high),
+                _mm512_unpackhi_epi16(high, next_high),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn dot_lanes(self, x: __m512i, w: __m512i, sums: __m512i) -> __m512i {
+        if const { !VNNI } {
+            return sums;
+        }
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_dpbusd_epi32(sums, x, w) }
+    }
+    #[inline(always)]
+    fn pack_bytes(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+        // SAFETY: `self` proves the features.
+        unsafe {
+            let low = _mm512_set1_epi32(0xff);
+            let [a, b] = [_mm512_and_si512(a, low), _mm512_and_si512(b, low)];
+            let [c, d] = [_mm512_and_si512(c, low), _mm512_and_si512(d, low)];
+            _mm512_packus_epi16(_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d))
+        }
+    }
+    #[inline(always)]
+    fn store_quads_partial(self, bytes: __m512i, y: &mut [u8]) {
+        let mask = (1u64 << y.len().min(63)) - 1;
+        // SAFETY: `self` proves the feature; the mask excludes bytes beyond the slice.
+        unsafe { _mm512_mask_storeu_epi8(y.as_mut_ptr().cast(), mask, bytes) }
+    }
+    #[inline(always)]
+    unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m512i; 1] {
+        // SAFETY: sixteen bytes are readable by the caller's contract.
+        unsafe { [_mm512_cvtepu8_epi32(_mm_loadu_si128(x.cast()))] }
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_ptr(self, [panel]: [__m512i; 1], y: *mut u8) {
+        // SAFETY: sixteen bytes are writable by the caller's contract.
+        unsafe { _mm_storeu_si128(y.cast(), _mm512_cvtepi32_epi8(panel)) }
     }
     #[inline(always)]
     fn sum(self, a: __m512) -> f32 {

@@ -33,6 +33,38 @@ pub(crate) fn view<T: Pod>(bytes: &[u8]) -> Option<&[T]> {
     (before.is_empty() && after.is_empty()).then_some(numbers)
 }
 
+/// An 8-bit integer: its bits are an unsigned byte.
+pub(crate) trait Bits8: Pod {
+    /// The bits of integers.
+    fn bits(x: &[Self]) -> &[u8];
+    /// The bits of integers, to be changed.
+    fn bits_mut(x: &mut [Self]) -> &mut [u8];
+}
+
+impl Bits8 for u8 {
+    #[inline(always)]
+    fn bits(x: &[u8]) -> &[u8] {
+        x
+    }
+    #[inline(always)]
+    fn bits_mut(x: &mut [u8]) -> &mut [u8] {
+        x
+    }
+}
+
+impl Bits8 for i8 {
+    #[inline(always)]
+    fn bits(x: &[i8]) -> &[u8] {
+        // SAFETY: the types have the same size and alignment, and every bit pattern is a value of both.
+        unsafe { core::slice::from_raw_parts(x.as_ptr().cast(), x.len()) }
+    }
+    #[inline(always)]
+    fn bits_mut(x: &mut [i8]) -> &mut [u8] {
+        // SAFETY: as for `bits`.
+        unsafe { core::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
+    }
+}
+
 /// Views `bytes` as booleans. `None` if one of them is neither 0 nor 1.
 pub(crate) fn view_bools(bytes: &[u8]) -> Option<&[bool]> {
     if bytes.iter().any(|&byte| byte > 1) {

@@ -1,6 +1,15 @@
 //! The inner loop of depthwise convolutions.
 
-use super::{Simd, within};
+use core::marker::PhantomData;
+use core::ptr::null;
+
+use super::{PANEL, Simd, within};
+
+/// The largest number of taps of a window of bytes: a multiple of 4.
+pub(crate) const MAX_TAPS: usize = 52;
+
+/// The largest number of bytes that are read at a tap.
+pub(crate) const WIDEST: usize = if cfg!(target_arch = "x86_64") { 64 } else { PANEL };
 
 /// The taps of a window: their counts, and their strides in the image x and in the weights w.
 #[derive(Clone, Copy)]
@@ -11,19 +20,21 @@ pub(crate) struct Stencil {
     pub taps: [usize; 3],
     /// The stride in x from one output pixel to the next.
     pub pixel: usize,
+    /// The stride from one vector of channels to the next. At most `LANES`, so that vectors can overlap.
+    pub vector: usize,
 }
 
 impl Stencil {
     /// The end of the elements of x (`which` = 1) or w (2) that are read, if the last tap reads `last` elements. `None`
     /// if it overflows.
     #[inline(always)]
-    fn end(&self, which: usize, last: usize) -> Option<usize> {
+    pub fn end(&self, which: usize, last: usize) -> Option<usize> {
         let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;
         let taps = (self.taps[0] - 1).checked_mul(self.taps[which])?;
         lines.checked_add(taps)?.checked_add(last)
     }
 
-    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` neighbouring vectors of channels.
+    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` vectors of channels.
     #[inline(always)]
     pub fn accumulate<S: Simd, const M: usize, const V: usize>(
         &self,
@@ -35,10 +46,21 @@ impl Stencil {
         if self.lines[0] == 0 || self.taps[0] == 0 {
             return sums;
         }
-        let width = V * S::LANES;
+        let vector = self.vector.min(S::LANES);
+        let width = (V - 1) * vector + S::LANES;
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
         assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
         assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
+        // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
+        if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
+            match self.taps[0] {
+                // SAFETY: the vectors of the last pixel and tap end within x and w.
+                3 => return unsafe { self.sliding::<S, M, V, 3>(s, x, w, sums) },
+                // SAFETY: as above.
+                5 => return unsafe { self.sliding::<S, M, V, 5>(s, x, w, sums) },
+                _ => {}
+            }
+        }
         let (image, kernel) = (x, w);
         let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
         for _ in 0..self.lines[0] {
@@ -48,14 +70,14 @@ impl Stencil {
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..V {
                     // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
-                    weights[v] = unsafe { s.load_ptr(w.add(v * S::LANES)) };
+                    weights[v] = unsafe { s.load_ptr(w.add(v * vector)) };
                 }
                 for m in 0..M {
                     let pixel = x.wrapping_add(m * self.pixel);
                     debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
                     for v in 0..V {
                         // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
-                        let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * S::LANES)) };
+                        let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * vector)) };
                         sums[m][v] = s.fma(x, weights[v], sums[m][v]);
                     }
                 }
@@ -67,4 +89,200 @@ impl Stencil {
         }
         sums
     }
+
+    /// As [`accumulate`](Self::accumulate) for lines of `K` taps that are as far apart as the pixels. It loads every vector
+    /// of the image once for all pixels, and adds in the same order.
+    ///
+    /// # Safety
+    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
+    #[inline(always)]
+    unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize>(
+        &self,
+        s: S,
+        x: &[f32],
+        w: &[f32],
+        mut sums: [[S::F32; V]; M],
+    ) -> [[S::F32; V]; M] {
+        let vector = self.vector.min(S::LANES);
+        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
+        for _ in 0..self.lines[0] {
+            let mut weights = [[s.splat(0.0); V]; K];
+            for tap in 0..K {
+                for v in 0..V {
+                    let w_tap = w_line.wrapping_add(tap * self.taps[2] + v * vector);
+                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, S::LANES));
+                    // SAFETY: no tap is after the last one.
+                    weights[tap][v] = unsafe { s.load_ptr(w_tap) };
+                }
+            }
+            for column in 0..M + K - 1 {
+                for v in 0..V {
+                    let x_column = x_line.wrapping_add(column * self.pixel + v * vector);
+                    debug_assert!(within(x.as_ptr(), x.len(), x_column, S::LANES));
+                    // SAFETY: the last column is the last tap of the last pixel.
+                    let x = unsafe { s.load_ptr(x_column) };
+                    for m in 0..M {
+                        if column >= m && column - m < K {
+                            sums[m][v] = s.fma(x, weights[column - m][v], sums[m][v]);
+                        }
+                    }
+                }
+            }
+            x_line = x_line.wrapping_add(self.lines[1]);
+            w_line = w_line.wrapping_add(self.lines[2]);
+        }
+        sums
+    }
+}
+
+/// Where the taps of a window of bytes are in an image.
+pub(crate) struct Taps {
+    /// The offset of each tap from the first, and zeros for the rest.
+    offsets: [usize; MAX_TAPS],
+    /// The largest offset.
+    reach: usize,
+}
+
+impl Taps {
+    /// The taps with these offsets. `None` if there are too many, or an offset overflows.
+    pub fn new(count: usize, offset: impl Fn(usize) -> Option<usize>) -> Option<Self> {
+        let (mut offsets, mut reach) = ([0; MAX_TAPS], 0);
+        for (tap, to) in offsets.get_mut(..count)?.iter_mut().enumerate() {
+            *to = offset(tap)?;
+            reach = reach.max(*to);
+        }
+        Some(Self { offsets, reach })
+    }
+
+    /// The window that begins with `x`. `None` if a tap ends beyond it.
+    #[inline(always)]
+    pub fn of<'a, S: Simd>(&'a self, _: S, x: &'a [u8]) -> Option<Window<'a>> {
+        let end = self.reach.checked_add(width::<S>())?;
+        (end <= x.len()).then_some(Window {
+            first: x.as_ptr(),
+            offsets: Some(&self.offsets),
+            rows: &[null(); MAX_TAPS],
+        })
+    }
+}
+
+/// The bytes that are read at a tap.
+#[inline(always)]
+const fn width<S: Simd>() -> usize {
+    if S::QUADS { 4 * S::LANES } else { PANEL }
+}
+
+/// The taps of a window of bytes, which may be anywhere.
+pub(crate) struct Rows<'a> {
+    rows: [*const u8; MAX_TAPS],
+    borrowed: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Rows<'a> {
+    /// A window all of whose taps are `row`, which must have [`WIDEST`] bytes.
+    #[inline(always)]
+    pub fn new(row: &'a [u8; WIDEST]) -> Self {
+        Self { rows: [row.as_ptr(); MAX_TAPS], borrowed: PhantomData }
+    }
+
+    /// Sets a tap. A row that is too short, or a tap beyond the last, changes nothing.
+    #[inline(always)]
+    pub fn set<S: Simd>(&mut self, _: S, tap: usize, row: &'a [u8]) {
+        if let Some(to) = self.rows.get_mut(tap)
+            && row.len() >= width::<S>()
+        {
+            *to = row.as_ptr();
+        }
+    }
+
+    #[inline(always)]
+    pub fn window(&self) -> Window<'_> {
+        Window { first: null(), offsets: None, rows: &self.rows }
+    }
+}
+
+/// A window of bytes: enough bytes for the instruction set are readable at each tap.
+pub(crate) struct Window<'a> {
+    first: *const u8,
+    offsets: Option<&'a [usize; MAX_TAPS]>,
+    rows: &'a [*const u8; MAX_TAPS],
+}
+
+impl Window<'_> {
+    /// Adds Σ w·x over `taps` taps to the sums of a panel of channels. `flip` makes the bytes of x unsigned.
+    #[inline(always)]
+    pub fn sum_panel<S: Simd>(
+        &self,
+        s: S,
+        taps: usize,
+        w: &[S::IntPanel; MAX_TAPS],
+        flip: u8,
+        mut sums: S::IntPanel,
+    ) -> S::IntPanel {
+        let flip = s.isplat(flip.into());
+        for (tap, w) in w.iter().enumerate().take(taps) {
+            let row = match self.offsets {
+                Some(offsets) => self.first.wrapping_add(offsets[tap]),
+                None => self.rows[tap],
+            };
+            // SAFETY: a window has readable bytes at each tap.
+            let x = unsafe { s.load_bytes_ptr(row) };
+            for i in 0..PANEL / S::LANES {
+                sums[i] = s.iadd(sums[i], s.imul(s.xor(x[i], flip), w[i]));
+            }
+        }
+        sums
+    }
+
+    /// As [`sum_panel`](Self::sum_panel), for the channels of four vectors in the order of `Simd::interleave`.
+    #[inline(always)]
+    pub fn sum_quads<S: Simd>(
+        &self,
+        s: S,
+        taps: usize,
+        w: &[[S::I32; 4]; MAX_TAPS / 4],
+        flip: u8,
+        mut sums: [S::I32; 4],
+    ) -> [S::I32; 4] {
+        let flip = s.isplat(i32::from_ne_bytes([flip; 4]));
+        let w = &w[..taps.div_ceil(4).min(MAX_TAPS / 4)];
+        if let Some(offsets) = self.offsets {
+            for (offsets, w) in offsets.as_chunks::<4>().0.iter().zip(w) {
+                // SAFETY: a window has readable bytes at each tap.
+                sums = unsafe {
+                    sum_quad(s, offsets.map(|offset| self.first.wrapping_add(offset)), w, flip, sums)
+                };
+            }
+        } else {
+            for (&rows, w) in self.rows.as_chunks::<4>().0.iter().zip(w) {
+                // SAFETY: a window has readable bytes at each tap.
+                sums = unsafe { sum_quad(s, rows, w, flip, sums) };
+            }
+        }
+        sums
+    }
+}
+
+/// Adds w·x of four taps to the sums of four vectors of channels.
+///
+/// # Safety
+/// 4 · `LANES` bytes must be readable at each of `rows`.
+#[inline(always)]
+unsafe fn sum_quad<S: Simd>(
+    s: S,
+    rows: [*const u8; 4],
+    w: &[S::I32; 4],
+    flip: S::I32,
+    mut sums: [S::I32; 4],
+) -> [S::I32; 4] {
+    let mut bytes = [flip; 4];
+    for i in 0..4 {
+        // SAFETY: by the caller's contract.
+        bytes[i] = s.xor(unsafe { s.load_quads_ptr(rows[i]) }, flip);
+    }
+    let x = s.interleave(bytes);
+    for i in 0..4 {
+        sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
+    }
+    sums
 }

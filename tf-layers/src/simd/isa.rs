@@ -12,7 +12,11 @@ pub struct Isa(Kind);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    AvxVnni,
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "aarch64")]
@@ -25,7 +29,11 @@ enum Kind {
 /// From the widest to the narrowest.
 const KINDS: &[Kind] = &[
     #[cfg(target_arch = "x86_64")]
+    Kind::Avx512Vnni,
+    #[cfg(target_arch = "x86_64")]
     Kind::Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Kind::AvxVnni,
     #[cfg(target_arch = "x86_64")]
     Kind::Avx2,
     #[cfg(target_arch = "aarch64")]
@@ -53,7 +61,11 @@ impl Kind {
     fn exists(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => has!("avx512f") && has!("avx2") && has!("fma"),
+            Self::Avx512Vnni => Self::Avx512.exists() && has!("avx512vnni"),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => has!("avx512f") && has!("avx512bw") && has!("avx2") && has!("fma"),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => Self::Avx2.exists() && has!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => has!("avx2") && has!("fma"),
             #[cfg(target_arch = "aarch64")]
@@ -68,8 +80,8 @@ impl Kind {
 impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
-    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avx512`, `neon`, `simd128`) selects
-    /// another one, if the processor has it.
+    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `neon`,
+    /// `simd128`) selects another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {
@@ -105,7 +117,11 @@ impl Isa {
     pub const fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Vnni => "avx512vnni",
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni => "avxvnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
@@ -122,10 +138,16 @@ impl Isa {
         match self.0 {
             // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { super::avx512::run(kernel) },
+            Kind::Avx512Vnni if const { K::BYTES } => unsafe { super::avx512::run_vnni(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { super::avx2::run(kernel) },
+            Kind::Avx512Vnni | Kind::Avx512 => unsafe { super::avx512::run(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni if const { K::BYTES } => unsafe { super::avx2::run_vnni(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni | Kind::Avx2 => unsafe { super::avx2::run(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => unsafe { super::neon::run(kernel) },

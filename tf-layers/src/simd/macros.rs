@@ -22,8 +22,14 @@ macro_rules! intrinsics {
 /// They pass arrays by value and name each vector, because the compiler keeps arrays in memory that are iterated by
 /// reference.
 macro_rules! panels {
-    ($vector:ty, $n:literal: $($i:literal),+) => {
+    ($vector:ty, $ints:ty, $n:literal: $($i:literal),+) => {
         type Panel = [$vector; $n];
+        type IntPanel = [$ints; $n];
+
+        #[inline(always)]
+        fn int_panel(self, x: i32) -> [$ints; $n] {
+            [self.isplat(x); $n]
+        }
 
         #[inline(always)]
         fn panel(self, x: f32) -> [$vector; $n] {
@@ -65,6 +71,10 @@ macro_rules! panels {
         #[inline(always)]
         fn panel_clamp(self, panel: [$vector; $n], low: $vector, high: $vector) -> [$vector; $n] {
             [$(self.min(high, self.max(low, panel[$i]))),+]
+        }
+        #[inline(always)]
+        fn panel_leaky(self, panel: [$vector; $n], slopes: [$vector; $n]) -> [$vector; $n] {
+            [$(self.leaky(panel[$i], slopes[$i])),+]
         }
     };
 }

@@ -1,11 +1,13 @@
 //! The micro-kernel: the loop over k in which matrix products and convolutions spend their time.
 
+use core::hint::black_box;
 use core::marker::PhantomData;
 use core::ptr::null;
 use core::slice::from_raw_parts;
 
+use super::mul_add::MAX_STEP;
 use super::{Accumulator, Accumulators, MulAdd, PANEL, Portable, Simd};
-use crate::checked::{holds, part};
+use crate::checked::{element, holds, part};
 
 /// The largest `MR` of any instruction set.
 pub(crate) const MAX_MR: usize = 6;
@@ -30,13 +32,15 @@ pub(crate) struct Segment<'a, A> {
     /// Where each of the first `count` rows has its elements.
     rows: [*const A; TARGET_MR],
     count: usize,
+    /// The end of the slice of strided rows; otherwise null.
+    end: *const A,
     borrowed: PhantomData<&'a [A]>,
 }
 
 impl<'a, A> Segment<'a, A> {
     /// A segment of no rows.
     pub const EMPTY: Self =
-        Self { start: 0, len: 0, rows: [null(); TARGET_MR], count: 0, borrowed: PhantomData };
+        Self { start: 0, len: 0, rows: [null(); TARGET_MR], count: 0, end: null(), borrowed: PhantomData };
 
     /// Sets `count` rows of `len` elements. The first begins with `a`, each of the others `stride` elements after the
     /// one before.
@@ -49,9 +53,24 @@ impl<'a, A> Segment<'a, A> {
             *self = Self::EMPTY;
             return;
         }
-        (self.start, self.len, self.count) = (start, len, count);
+        (self.start, self.len, self.count, self.end) = (start, len, count, a.as_ptr_range().end);
         for (i, row) in self.rows.iter_mut().enumerate().take(count) {
             *row = a.as_ptr().wrapping_add(i * stride);
+        }
+    }
+
+    /// Moves strided rows forward by `distance` elements.
+    #[inline(always)]
+    pub fn advance(&mut self, distance: usize) {
+        let Some(last) = element(&self.rows, self.count.saturating_sub(1)) else { return };
+        // The rows are in order, so the last one ends last.
+        let room = self.end.addr().saturating_sub(last.addr()) / size_of::<A>();
+        if !holds(distance.checked_add(self.len).is_some_and(|end| end <= room)) {
+            *self = Self::EMPTY;
+            return;
+        }
+        for row in &mut self.rows {
+            *row = row.wrapping_add(distance);
         }
     }
 
@@ -61,7 +80,7 @@ impl<'a, A> Segment<'a, A> {
             *self = Self::EMPTY;
             return;
         }
-        (self.start, self.len, self.count) = (start, usize::MAX, slices.len());
+        (self.start, self.len, self.count, self.end) = (start, usize::MAX, slices.len(), null());
         for (row, slice) in self.rows.iter_mut().zip(slices) {
             *row = slice.as_ptr();
             self.len = self.len.min(slice.len());
@@ -112,6 +131,7 @@ const STEPS: usize = 64;
 #[inline(always)]
 pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
+    ready: T::Ready<S>,
     segment: &Segment<'_, T::A>,
     panels: [&[T::B]; P],
     sums: Accumulators<S, T::Acc, MR, P>,
@@ -137,18 +157,28 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
     let mut sums = unsafe {
         if const { S::COMPACT } {
-            unrolled::<S, T, MR, P, 1>(s, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 1>(s, ready, steps, rows, panels, sums)
         } else if const { MR * P * (PANEL / S::LANES) < 3 } {
-            unrolled::<S, T, MR, P, 4>(s, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 4>(s, ready, steps, rows, panels, sums)
         } else if const { MR * P * (PANEL / S::LANES) < 8 } {
-            unrolled::<S, T, MR, P, 2>(s, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 2>(s, ready, steps, rows, panels, sums)
         } else {
-            prefetching::<S, T, MR, P>(s, steps, rows, panels, sums, prefetch)
+            prefetching::<S, T, MR, P>(s, ready, steps, rows, panels, sums, prefetch)
         }
     };
     if const { T::STEP > 1 } && k > steps * T::STEP {
-        // SAFETY: the remaining elements are fewer than STEP; panels are padded with zeros to a whole row.
-        sums = unsafe { step::<S, T, MR, P>(s, steps, k - steps * T::STEP, rows, panels, sums) };
+        let mut rest = [[T::A::default(); MAX_STEP]; MR];
+        // Not unrolled, because this runs once.
+        for (rest, row) in rest.iter_mut().zip(rows).take(black_box(MR)) {
+            for (at, rest) in (steps * T::STEP..k).zip(rest) {
+                // SAFETY: every row has k elements.
+                *rest = unsafe { *row.add(at) };
+            }
+        }
+        let rows = rest.each_ref().map(|row| row.as_ptr());
+        let panels = panels.map(|panel| panel.wrapping_add(steps * T::STEP * PANEL));
+        // SAFETY: every array has STEP elements; panels are padded with zeros to a whole row.
+        sums = unsafe { step::<S, T, MR, P>(s, ready, 0, rows, panels, sums) };
     }
     sums
 }
@@ -160,6 +190,7 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
 #[inline(always)]
 unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
+    ready: T::Ready<S>,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
@@ -178,7 +209,7 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
         let end = steps.min(p + STEPS);
         while p < end {
             // SAFETY: p < steps.
-            sums = unsafe { step::<S, T, MR, P>(s, p, T::STEP, rows, panels, sums) };
+            sums = unsafe { step::<S, T, MR, P>(s, ready, p, rows, panels, sums) };
             p += 1;
         }
     }
@@ -192,6 +223,7 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
 #[inline(always)]
 unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U: usize>(
     s: S,
+    ready: T::Ready<S>,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
@@ -204,13 +236,13 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
         for u in 0..U {
             debug_assert!(p + u < steps);
             // SAFETY: p + u < steps.
-            all[u] = unsafe { step::<S, T, MR, P>(s, p + u, T::STEP, rows, panels, all[u]) };
+            all[u] = unsafe { step::<S, T, MR, P>(s, ready, p + u, rows, panels, all[u]) };
         }
         p += U;
     }
     while p < steps {
         // SAFETY: p < steps.
-        all[0] = unsafe { step::<S, T, MR, P>(s, p, T::STEP, rows, panels, all[0]) };
+        all[0] = unsafe { step::<S, T, MR, P>(s, ready, p, rows, panels, all[0]) };
         p += 1;
     }
     let mut sums = all[0];
@@ -224,15 +256,15 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
     sums
 }
 
-/// Adds the products of step `p`: `count` ≤ `STEP` elements of every row times the `p`-th row of every panel.
+/// Adds the products of step `p`: `STEP` elements of every row times the `p`-th row of every panel.
 ///
 /// # Safety
-/// Elements p · `STEP` to p · `STEP` + `count` must be readable from each of `rows`, and row `p` from each of `panels`.
+/// Elements p · `STEP` to (p + 1) · `STEP` must be readable from each of `rows`, and row `p` from each of `panels`.
 #[inline(always)]
 unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     s: S,
+    ready: T::Ready<S>,
     p: usize,
-    count: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
     mut sums: Accumulators<S, T::Acc, MR, P>,
@@ -245,7 +277,7 @@ unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     }
     for i in 0..MR {
         // SAFETY: by the caller's contract.
-        let x = T::broadcast(s, unsafe { from_raw_parts(rows[i].add(p * T::STEP), count) });
+        let x = T::broadcast(s, ready, unsafe { from_raw_parts(rows[i].add(p * T::STEP), T::STEP) });
         for j in 0..P {
             sums[i][j] = T::mul_add(s, x, weights[j], sums[i][j]);
         }

@@ -30,13 +30,17 @@ mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
-pub(crate) use bytes::{view, view_bools};
-pub(crate) use depthwise::Stencil;
+pub(crate) use bytes::{Bits8, view, view_bools};
+pub(crate) use depthwise::{MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, accumulate};
-pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd};
+#[cfg(test)]
+pub(crate) use mul_add::FloatTile;
+pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd, TileShape, U8I8};
 pub(crate) use scalar::Portable;
+
+use core::ops::IndexMut;
 
 use crate::checked::holds;
 
@@ -57,6 +61,9 @@ pub(crate) const MAX_NR: usize = 4 * PANEL;
 /// A computation that `Isa::run` compiles for every instruction set.
 pub(crate) trait Kernel {
     type Output;
+    /// Whether it uses `Simd::dot`. Other kernels are not compiled again for instruction sets that only add dot products.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    const BYTES: bool = false;
     /// Runs the computation. Implementations must be `#[inline(always)]`.
     fn run<S: Simd>(self, s: S) -> Self::Output;
 }
@@ -71,16 +78,28 @@ pub(crate) trait Simd: Copy {
     const FUSED: bool;
     /// Whether small code is more important than speed, so that loops are not unrolled.
     const COMPACT: bool = false;
+    /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
+    const QUADS: bool = false;
     /// The rows of a register tile. `MR` by `NR` accumulators fill the registers.
     const MR: usize;
     /// The columns of a register tile: 1 or 4 panels.
     const NR: usize;
+    /// As `MR`, for products of bytes. It is at most `MR`.
+    const BYTES_MR: usize = Self::MR;
+    /// As `NR`, for products of bytes.
+    const BYTES_NR: usize = Self::NR;
 
     type F32: Copy;
     type I32: Copy;
     type Mask: Copy;
     /// The vectors that hold `PANEL` floats.
-    type Panel: Copy;
+    type Panel: Copy + IndexMut<usize, Output = Self::F32>;
+    /// The vectors that hold `PANEL` 32-bit integers.
+    type IntPanel: Copy + IndexMut<usize, Output = Self::I32>;
+    /// Four unsigned bytes, repeated for the columns of a panel, in the form that `dot` takes.
+    type Quad: Copy;
+    /// Four weights of each column of a panel, in the form that `dot` takes.
+    type Weights: Copy;
 
     fn splat(self, x: f32) -> Self::F32;
     /// Repeats `x` in all columns of a panel.
@@ -93,11 +112,63 @@ pub(crate) trait Simd: Copy {
     unsafe fn panel_store(self, panel: Self::Panel, y: *mut f32);
     /// Clamps each element. NaN stays NaN.
     fn panel_clamp(self, panel: Self::Panel, low: Self::F32, high: Self::F32) -> Self::Panel;
+    /// Each element, or its product with the slope of its column if it is negative.
+    fn panel_leaky(self, panel: Self::Panel, slopes: Self::Panel) -> Self::Panel;
     fn panel_add(self, a: Self::Panel, b: Self::Panel) -> Self::Panel;
     /// Loads the first `x.len()` columns. The others are 0.
     fn panel_load_partial(self, x: &[f32]) -> Self::Panel;
     /// Stores the first `y.len()` columns.
     fn panel_store_partial(self, panel: Self::Panel, y: &mut [f32]);
+    /// Repeats `x` in all columns of a panel.
+    fn int_panel(self, x: i32) -> Self::IntPanel;
+    /// The four bytes of `x` from the lowest to the highest.
+    fn quad(self, x: Self::I32) -> Self::Quad;
+    /// Loads the weights of a panel, the four of a column side by side.
+    ///
+    /// # Safety
+    /// `4 · PANEL` weights must be readable at `w`.
+    unsafe fn weights_ptr(self, w: *const i8) -> Self::Weights;
+    /// sums + Σ x·w over the four products of each column. It neither saturates nor rounds.
+    fn dot(self, x: Self::Quad, w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel;
+    /// a·b for a in 0..2¹⁵ and b in −2¹⁵..2¹⁵.
+    fn imul(self, a: Self::I32, b: Self::I32) -> Self::I32;
+    /// Transposes four vectors of bytes: each lane of the result has a byte of every row. Within each 16 bytes of the rows,
+    /// vector j of the result has the bytes from 4·j on.
+    ///
+    /// Only called if `QUADS`, as are `dot_lanes` and `pack_bytes`.
+    #[inline(always)]
+    fn interleave(self, rows: [Self::I32; 4]) -> [Self::I32; 4] {
+        rows
+    }
+    /// sums + Σ x·w over the four unsigned bytes of x and signed bytes of w in each lane.
+    #[inline(always)]
+    fn dot_lanes(self, _x: Self::I32, _w: Self::I32, sums: Self::I32) -> Self::I32 {
+        sums
+    }
+    /// The lowest bytes of the lanes of four vectors, in the order of the rows that `interleave` takes.
+    #[inline(always)]
+    fn pack_bytes(self, lanes: [Self::I32; 4]) -> Self::I32 {
+        lanes[0]
+    }
+    /// Loads 4 · `LANES` bytes.
+    ///
+    /// # Safety
+    /// They must be readable at `x`.
+    #[inline(always)]
+    unsafe fn load_quads_ptr(self, x: *const u8) -> Self::I32 {
+        // SAFETY: by the caller's contract. Only instruction sets with vectors at any address set `QUADS`.
+        self.bits(unsafe { self.load_ptr(x.cast()) })
+    }
+    /// Loads `PANEL` unsigned bytes as integers.
+    ///
+    /// # Safety
+    /// `PANEL` bytes must be readable at `x`.
+    unsafe fn load_bytes_ptr(self, x: *const u8) -> Self::IntPanel;
+    /// Stores the lowest byte of each integer.
+    ///
+    /// # Safety
+    /// `PANEL` bytes must be writable at `y`.
+    unsafe fn store_bytes_ptr(self, panel: Self::IntPanel, y: *mut u8);
     /// x·w + sum
     fn panel_fma(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
     /// # Safety
@@ -146,6 +217,12 @@ pub(crate) trait Simd: Copy {
     fn shl<const N: i32>(self, a: Self::I32) -> Self::I32;
     /// Shifts right by `N` bits and copies the sign.
     fn shr<const N: i32>(self, a: Self::I32) -> Self::I32;
+
+    /// x, or x·slope if x < 0.
+    #[inline(always)]
+    fn leaky(self, x: Self::F32, slope: Self::F32) -> Self::F32 {
+        self.select(self.lt(x, self.splat(0.0)), self.mul(x, slope), x)
+    }
 
     /// x·2ⁿ for integral n with |n| ≤ 252, rounded once. It overflows and underflows as IEEE 754 requires.
     #[inline(always)]
@@ -201,9 +278,116 @@ pub(crate) trait Simd: Copy {
         unsafe { self.panel_store(panel, y.as_mut_ptr()) }
     }
 
+    /// Loads four weights of each column of a panel.
+    #[inline(always)]
+    fn weights(self, w: &[i8; 4 * PANEL]) -> Self::Weights {
+        // SAFETY: the array has this length.
+        unsafe { self.weights_ptr(w.as_ptr()) }
+    }
+
+    /// Loads the integers of the first `x.len()` columns, at most `PANEL`. The others are 0.
+    #[inline(always)]
+    fn load_ints(self, x: &[i32]) -> Self::IntPanel {
+        let mut part = [0; PANEL];
+        let mut from = x.as_ptr();
+        if x.len() < PANEL {
+            for (to, &x) in part.iter_mut().zip(x) {
+                *to = x;
+            }
+            from = part.as_ptr();
+        }
+        let mut panel = self.int_panel(0);
+        for i in 0..PANEL / Self::LANES {
+            // SAFETY: `from` points to at least `PANEL` integers, which have the size of floats.
+            panel[i] = self.bits(unsafe { self.load_ptr(from.add(i * Self::LANES).cast()) });
+        }
+        panel
+    }
+
+    /// Loads 4 · `LANES` bytes.
+    #[inline(always)]
+    fn load_quads(self, x: &[u8]) -> Self::I32 {
+        if !holds(x.len() >= 4 * Self::LANES) {
+            return self.isplat(0);
+        }
+        // SAFETY: the length was checked.
+        unsafe { self.load_quads_ptr(x.as_ptr()) }
+    }
+
+    /// Stores the first `y.len()` of 4 · `LANES` bytes.
+    #[inline(always)]
+    fn store_quads(self, bytes: Self::I32, y: &mut [u8]) {
+        let bytes = self.float(bytes);
+        if y.len() >= 4 * Self::LANES {
+            // SAFETY: the length was checked.
+            return unsafe { self.store_ptr(bytes, y.as_mut_ptr().cast()) };
+        }
+        self.store_quads_partial(self.bits(bytes), y);
+    }
+
+    /// Stores the first `y.len()` of 4 · `LANES` bytes, if they are fewer.
+    #[inline(always)]
+    fn store_quads_partial(self, bytes: Self::I32, y: &mut [u8]) {
+        let mut part = [0.0; PANEL];
+        self.store(self.float(bytes), &mut part);
+        let part = part.iter().flat_map(|lane: &f32| lane.to_ne_bytes());
+        for (y, byte) in y.iter_mut().zip(part) {
+            *y = byte;
+        }
+    }
+
+    /// Stores the integers of the first `y.len()` columns, at most `PANEL`.
+    #[inline(always)]
+    fn store_ints(self, panel: Self::IntPanel, y: &mut [i32]) {
+        let mut part = [0; PANEL];
+        let to = if y.len() < PANEL { part.as_mut_ptr() } else { y.as_mut_ptr() };
+        for i in 0..PANEL / Self::LANES {
+            // SAFETY: `to` points to at least `PANEL` integers, which have the size of floats.
+            unsafe { self.store_ptr(self.float(panel[i]), to.add(i * Self::LANES).cast()) };
+        }
+        if y.len() < PANEL {
+            for (y, &int) in y.iter_mut().zip(&part) {
+                *y = int;
+            }
+        }
+    }
+
+    /// Loads the first `x.len()` unsigned bytes, at most `PANEL`. The others are 0.
+    #[inline(always)]
+    fn load_bytes(self, x: &[u8]) -> Self::IntPanel {
+        let mut part = [0; PANEL];
+        let mut from = x.as_ptr();
+        if x.len() < PANEL {
+            for (to, &x) in part.iter_mut().zip(x) {
+                *to = x;
+            }
+            from = part.as_ptr();
+        }
+        // SAFETY: `from` points to at least `PANEL` bytes.
+        unsafe { self.load_bytes_ptr(from) }
+    }
+
+    /// Stores the lowest bytes of the integers in the first `y.len()` columns, at most `PANEL`.
+    #[inline(always)]
+    fn store_bytes(self, panel: Self::IntPanel, y: &mut [u8]) {
+        if y.len() >= PANEL {
+            // SAFETY: the length was checked.
+            return unsafe { self.store_bytes_ptr(panel, y.as_mut_ptr()) };
+        }
+        let mut part = [0; PANEL];
+        // SAFETY: the array has `PANEL` bytes.
+        unsafe { self.store_bytes_ptr(panel, part.as_mut_ptr()) };
+        for (y, &byte) in y.iter_mut().zip(&part) {
+            *y = byte;
+        }
+    }
+
     /// Loads the first `x.len()` lanes. The others are `fill`.
     #[inline(always)]
     fn load_partial(self, x: &[f32], fill: f32) -> Self::F32 {
+        if const { Self::LANES == 1 } {
+            return self.splat(x.first().copied().unwrap_or(fill));
+        }
         // A loop, because a call of `memcpy` costs more than copying a few elements.
         let mut lanes = [fill; PANEL];
         for (lane, &x) in lanes[..Self::LANES].iter_mut().zip(x) {
@@ -215,6 +399,13 @@ pub(crate) trait Simd: Copy {
     /// Stores the first `y.len()` lanes.
     #[inline(always)]
     fn store_partial(self, v: Self::F32, y: &mut [f32]) {
+        if const { Self::LANES == 1 } {
+            // An empty slice has no vector.
+            if !y.is_empty() {
+                self.store(v, y);
+            }
+            return;
+        }
         let mut lanes = [0.0; PANEL];
         self.store(v, &mut lanes);
         for (y, &lane) in y.iter_mut().zip(&lanes[..Self::LANES]) {

@@ -1,6 +1,12 @@
 //! The number types of a matrix product: what is multiplied, and what the products are summed in.
 
+use core::hint::black_box;
+use core::marker::PhantomData;
+
 use super::{MAX_SEGMENT, PANEL, Simd};
+
+/// The largest [`MulAdd::STEP`].
+pub(super) const MAX_STEP: usize = 4;
 
 /// The type that products are summed in. Vector registers hold the sums of a panel.
 pub(crate) trait Accumulator: Copy + Send + Sync + 'static {
@@ -33,18 +39,32 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// What products are summed in.
     type Acc: Accumulator;
 
-    /// Elements of k that one multiply-add takes.
+    /// What a product must know of its A besides the type.
+    type Setup: Copy + Send + Sync + 'static;
+
+    /// Elements of k that one multiply-add takes, at most [`MAX_STEP`].
     const STEP: usize;
-    /// The padding of an image, [`MAX_SEGMENT`] zeros.
+    /// The usual setup.
+    const SETUP: Self::Setup;
+    /// Whether it multiplies bytes, for which some instruction sets have dot products.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    const BYTES: bool;
+    /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
 
+    /// The size of a register tile.
+    type Tile<S: Simd>: TileShape;
+    /// The setup in registers.
+    type Ready<S: Simd>: Copy;
     /// `STEP` elements of a row of A, repeated for the columns of a panel.
     type Broadcast<S: Simd>: Copy;
     /// A row of a panel of B.
     type Row<S: Simd>: Copy;
 
-    /// Broadcasts up to `STEP` elements of a row of A. Missing elements are zero.
-    fn broadcast<S: Simd>(s: S, x: &[Self::A]) -> Self::Broadcast<S>;
+    /// Loads the setup.
+    fn ready<S: Simd>(s: S, setup: Self::Setup) -> Self::Ready<S>;
+    /// Broadcasts `STEP` elements of a row of A.
+    fn broadcast<S: Simd>(s: S, ready: Self::Ready<S>, x: &[Self::A]) -> Self::Broadcast<S>;
     /// Loads a row of a panel: `STEP` · [`PANEL`] elements.
     fn row<S: Simd>(s: S, w: &[Self::B]) -> Self::Row<S>;
     /// x·w + sums
@@ -54,6 +74,28 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
         w: Self::Row<S>,
         sums: <Self::Acc as Accumulator>::Panel<S>,
     ) -> <Self::Acc as Accumulator>::Panel<S>;
+}
+
+/// The rows and columns of a register tile of C.
+pub(crate) trait TileShape {
+    const MR: usize;
+    const NR: usize;
+}
+
+/// The register tile of floats.
+pub(crate) struct FloatTile<S>(PhantomData<S>);
+
+impl<S: Simd> TileShape for FloatTile<S> {
+    const MR: usize = S::MR;
+    const NR: usize = S::NR;
+}
+
+/// The register tile of products of bytes.
+pub(crate) struct BytesTile<S>(PhantomData<S>);
+
+impl<S: Simd> TileShape for BytesTile<S> {
+    const MR: usize = S::BYTES_MR;
+    const NR: usize = S::BYTES_NR;
 }
 
 impl Accumulator for f32 {
@@ -69,11 +111,36 @@ impl Accumulator for f32 {
     }
     #[inline(always)]
     fn load<S: Simd>(s: S, from: &[f32]) -> S::Panel {
-        if from.len() == PANEL { s.load_panel(from) } else { s.panel_load_partial(from) }
+        if from.len() == PANEL {
+            return s.load_panel(from);
+        }
+        if const { S::COMPACT } {
+            // Copying takes less code than a branch for each column.
+            let mut columns = [0.0; PANEL];
+            copy_some(&mut columns, from);
+            return s.load_panel(&columns);
+        }
+        s.panel_load_partial(from)
     }
     #[inline(always)]
     fn store<S: Simd>(s: S, sums: S::Panel, to: &mut [f32]) {
-        if to.len() == PANEL { s.store_panel(sums, to) } else { s.panel_store_partial(sums, to) }
+        if to.len() == PANEL {
+            s.store_panel(sums, to);
+        } else if const { S::COMPACT } {
+            let mut columns = [0.0; PANEL];
+            s.store_panel(sums, &mut columns);
+            copy_some(to, &columns);
+        } else {
+            s.panel_store_partial(sums, to);
+        }
+    }
+}
+
+/// Copies as many elements as both slices have.
+#[inline(always)]
+fn copy_some(to: &mut [f32], from: &[f32]) {
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = from;
     }
 }
 
@@ -85,15 +152,22 @@ impl MulAdd for F32 {
     type A = f32;
     type B = f32;
     type Acc = f32;
+    type Setup = ();
 
     const STEP: usize = 1;
+    const SETUP: () = ();
+    const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
 
+    type Tile<S: Simd> = FloatTile<S>;
+    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
     #[inline(always)]
-    fn broadcast<S: Simd>(s: S, x: &[f32]) -> S::F32 {
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
         s.splat(x[0])
     }
     #[inline(always)]
@@ -103,5 +177,75 @@ impl MulAdd for F32 {
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma(x, w, sums)
+    }
+}
+
+impl Accumulator for i32 {
+    type Panel<S: Simd> = S::IntPanel;
+
+    #[inline(always)]
+    fn zero<S: Simd>(s: S) -> S::IntPanel {
+        s.int_panel(0)
+    }
+    #[inline(always)]
+    fn add<S: Simd>(s: S, mut a: S::IntPanel, b: S::IntPanel) -> S::IntPanel {
+        for i in 0..PANEL / S::LANES {
+            a[i] = s.iadd(a[i], b[i]);
+        }
+        a
+    }
+    #[inline(always)]
+    fn load<S: Simd>(s: S, from: &[i32]) -> S::IntPanel {
+        s.load_ints(from)
+    }
+    #[inline(always)]
+    fn store<S: Simd>(s: S, sums: S::IntPanel, to: &mut [i32]) {
+        s.store_ints(sums, to);
+    }
+}
+
+/// u8 × i8 → i32, four elements of k at a time. An i8 on the left is (i8 + 128) × i8: dot products of bytes want unsigned ones
+/// there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct U8I8;
+
+impl MulAdd for U8I8 {
+    type A = u8;
+    type B = i8;
+    type Acc = i32;
+    /// Bits of A to flip: 0x80 if they are those of `i8`, which adds 128.
+    type Setup = u8;
+
+    const STEP: usize = 4;
+    const SETUP: u8 = 0;
+    const BYTES: bool = true;
+    const ZEROS: &'static [u8] = &[0; MAX_SEGMENT];
+
+    type Tile<S: Simd> = BytesTile<S>;
+    type Ready<S: Simd> = S::I32;
+    type Broadcast<S: Simd> = S::Quad;
+    type Row<S: Simd> = S::Weights;
+
+    #[inline(always)]
+    fn ready<S: Simd>(s: S, flip: u8) -> S::I32 {
+        // Hidden from the compiler, which would otherwise flip the bits of each quad before it is broadcast, and then needs
+        // a shuffle to broadcast it.
+        black_box(s.isplat(i32::from_ne_bytes([flip; 4])))
+    }
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, flip: S::I32, x: &[u8]) -> S::Quad {
+        let quad = x.first_chunk().copied().unwrap_or_default();
+        s.quad(s.xor(s.isplat(i32::from_le_bytes(quad)), flip))
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[i8]) -> S::Weights {
+        match w.first_chunk() {
+            Some(w) => s.weights(w),
+            None => s.weights(&[0; 4 * PANEL]),
+        }
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: S::Quad, w: S::Weights, sums: S::IntPanel) -> S::IntPanel {
+        s.dot(x, w, sums)
     }
 }

@@ -69,14 +69,16 @@ impl Simd for Portable {
     type F32 = F;
     type I32 = I;
     type Mask = [bool; LANES];
+    type Quad = [i32; 4];
+    type Weights = [[i8; 4]; PANEL];
 
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
 
     #[cfg(feature = "alloc")]
-    panels!(F, 4: 0, 1, 2, 3);
+    panels!(F, I, 4: 0, 1, 2, 3);
     #[cfg(not(feature = "alloc"))]
-    panels!(F, 16: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    panels!(F, I, 16: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
     #[inline(always)]
     fn splat(self, x: f32) -> F {
@@ -181,6 +183,10 @@ impl Simd for Portable {
         lanes!(|a, b| a.wrapping_sub(b))
     }
     #[inline(always)]
+    fn imul(self, a: I, b: I) -> I {
+        lanes!(|a, b| a.wrapping_mul(b))
+    }
+    #[inline(always)]
     fn and(self, a: I, b: I) -> I {
         lanes!(|a, b| a & b)
     }
@@ -199,5 +205,38 @@ impl Simd for Portable {
     #[inline(always)]
     fn shr<const N: i32>(self, a: I) -> I {
         lanes!(|a| a >> N)
+    }
+    #[inline(always)]
+    fn quad(self, x: I) -> [i32; 4] {
+        x[0].to_le_bytes().map(i32::from)
+    }
+    #[inline(always)]
+    unsafe fn weights_ptr(self, w: *const i8) -> [[i8; 4]; PANEL] {
+        // SAFETY: `4 · PANEL` weights are readable by the caller's contract; an array is aligned like its elements.
+        unsafe { *w.cast() }
+    }
+    #[inline(always)]
+    fn dot(self, x: [i32; 4], w: [[i8; 4]; PANEL], mut sums: Self::IntPanel) -> Self::IntPanel {
+        let mut i = 0;
+        while i < PANEL {
+            let [a, b, c, d] = w[i];
+            let dot = x[0] * i32::from(a) + x[1] * i32::from(b) + x[2] * i32::from(c) + x[3] * i32::from(d);
+            let sum = &mut sums[i / LANES][i % LANES];
+            *sum = sum.wrapping_add(dot);
+            i += 1;
+        }
+        sums
+    }
+    #[inline(always)]
+    unsafe fn load_bytes_ptr(self, x: *const u8) -> Self::IntPanel {
+        // SAFETY: `PANEL` bytes are readable by the caller's contract; an array is aligned like its elements.
+        let bytes: [u8; PANEL] = unsafe { *x.cast() };
+        core::array::from_fn(|i| core::array::from_fn(|lane| bytes[i * LANES + lane].into()))
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_ptr(self, panel: Self::IntPanel, y: *mut u8) {
+        let bytes: [u8; PANEL] = core::array::from_fn(|i| panel[i / LANES][i % LANES] as u8);
+        // SAFETY: `PANEL` bytes are writable by the caller's contract.
+        unsafe { *y.cast() = bytes };
     }
 }

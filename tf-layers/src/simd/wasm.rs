@@ -21,15 +21,20 @@ impl Simd for Simd128 {
     // 3 × 4 accumulators leave 4 of the 16 registers of an x86-64 host without AVX-512.
     const MR: usize = 3;
     const NR: usize = PANEL;
+    // 2 × 4 accumulators, because weights and inputs of bytes take twice as many registers.
+    const BYTES_MR: usize = 2;
 
     type F32 = v128;
     type I32 = v128;
     type Mask = v128;
+    // The bytes at even places and those at odd places, as 16-bit integers.
+    type Quad = [v128; 2];
+    type Weights = [[v128; 2]; 4];
 
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
 
-    panels!(v128, 4: 0, 1, 2, 3);
+    panels!(v128, v128, 4: 0, 1, 2, 3);
 
     intrinsics! {
         splat(x: f32) -> v128 = f32x4_splat(x);
@@ -56,6 +61,7 @@ impl Simd for Simd128 {
         isplat(x: i32) -> v128 = i32x4_splat(x);
         iadd(a: v128, b: v128) -> v128 = i32x4_add(a, b);
         isub(a: v128, b: v128) -> v128 = i32x4_sub(a, b);
+        imul(a: v128, b: v128) -> v128 = i32x4_dot_i16x8(a, b);
         and(a: v128, b: v128) -> v128 = v128_and(a, b);
         or(a: v128, b: v128) -> v128 = v128_or(a, b);
         xor(a: v128, b: v128) -> v128 = v128_xor(a, b);
@@ -79,4 +85,50 @@ impl Simd for Simd128 {
     fn shr<const N: i32>(self, a: v128) -> v128 {
         i32x4_shr(a, N as u32)
     }
+    #[inline(always)]
+    fn quad(self, x: v128) -> [v128; 2] {
+        [v128_and(x, i16x8_splat(0xff)), u16x8_shr(x, 8)]
+    }
+    #[inline(always)]
+    unsafe fn weights_ptr(self, w: *const i8) -> [[v128; 2]; 4] {
+        // SAFETY: 64 weights are readable by the caller's contract.
+        let w: [v128; 4] = unsafe {
+            [
+                v128_load(w.cast()),
+                v128_load(w.add(16).cast()),
+                v128_load(w.add(32).cast()),
+                v128_load(w.add(48).cast()),
+            ]
+        };
+        w.map(|w| [i16x8_shr(i16x8_shl(w, 8), 8), i16x8_shr(w, 8)])
+    }
+    #[inline(always)]
+    fn dot(self, x: [v128; 2], w: [[v128; 2]; 4], sums: [v128; 4]) -> [v128; 4] {
+        [dot(x, w[0], sums[0]), dot(x, w[1], sums[1]), dot(x, w[2], sums[2]), dot(x, w[3], sums[3])]
+    }
+    #[inline(always)]
+    unsafe fn load_bytes_ptr(self, x: *const u8) -> [v128; 4] {
+        // SAFETY: sixteen bytes are readable by the caller's contract.
+        let bytes = unsafe { v128_load(x.cast()) };
+        let (a, b) = (u16x8_extend_low_u8x16(bytes), u16x8_extend_high_u8x16(bytes));
+        [
+            u32x4_extend_low_u16x8(a),
+            u32x4_extend_high_u16x8(a),
+            u32x4_extend_low_u16x8(b),
+            u32x4_extend_high_u16x8(b),
+        ]
+    }
+    #[inline(always)]
+    unsafe fn store_bytes_ptr(self, panel: [v128; 4], y: *mut u8) {
+        let [a, b, c, d] = panel.map(|quarter| v128_and(quarter, i32x4_splat(0xff)));
+        let bytes = u8x16_narrow_i16x8(u16x8_narrow_i32x4(a, b), u16x8_narrow_i32x4(c, d));
+        // SAFETY: sixteen bytes are writable by the caller's contract.
+        unsafe { v128_store(y.cast(), bytes) }
+    }
+}
+
+/// `Simd::dot` for four columns.
+#[inline(always)]
+fn dot(x: [v128; 2], w: [v128; 2], sums: v128) -> v128 {
+    i32x4_add(i32x4_add(sums, i32x4_dot_i16x8(x[0], w[0])), i32x4_dot_i16x8(x[1], w[1]))
 }

@@ -1,5 +1,6 @@
 //! NumPy's broadcasting: maps each element of the result to an element of every operand.
 
+use crate::checked::{axis_index, element, part};
 use crate::error::{Result, require};
 use crate::tensor::{MAX_RANK, Shape};
 
@@ -30,26 +31,26 @@ impl<const N: usize> Plan<N> {
         let mut plan = Self { dims: [1; MAX_RANK], rank: 0, strides: [[0; MAX_RANK]; N] };
         // From the right: the stride of each operand along the axis, and whether the axis can be merged with the last.
         let mut sizes = [1usize; N];
-        for axis in 0..out.len() {
-            let dim = out[out.len() - 1 - axis];
+        for (axis, &dim) in out.iter().rev().enumerate() {
             let mut strides = [0; N];
             for ((shape, size), stride) in shapes.iter().zip(&mut sizes).zip(&mut strides) {
-                let own = if axis < shape.len() { shape[shape.len() - 1 - axis] } else { 1 };
+                let own = shape.iter().rev().nth(axis).copied().unwrap_or(1);
                 *stride = if own == 1 { 0 } else { *size };
                 *size = size.wrapping_mul(own);
             }
             if dim == 1 {
                 continue;
             }
-            let merge = plan.rank > 0
-                && (0..N).all(|i| strides[i] == plan.strides[i][plan.rank - 1] * plan.dims[plan.rank - 1]);
-            if merge {
-                plan.dims[plan.rank - 1] *= dim;
+            if let Some(last) = plan.rank.checked_sub(1).map(axis_index)
+                && (0..N).all(|i| strides[i] == plan.strides[i][last] * plan.dims[last])
+            {
+                plan.dims[last] *= dim;
                 continue;
             }
-            plan.dims[plan.rank] = dim;
+            let axis = axis_index(plan.rank);
+            plan.dims[axis] = dim;
             for (own, stride) in plan.strides.iter_mut().zip(strides) {
-                own[plan.rank] = stride;
+                own[axis] = stride;
             }
             plan.rank += 1;
         }
@@ -65,14 +66,14 @@ impl<const N: usize> Plan<N> {
     pub fn starts(&self) -> impl Iterator<Item = [usize; N]> {
         let mut at = [0usize; MAX_RANK];
         let mut offsets = [0usize; N];
-        let mut done = self.dims[..self.rank].contains(&0);
+        let mut done = self.dims.contains(&0);
         core::iter::from_fn(move || {
             if done {
                 return None;
             }
             let now = offsets;
             done = true;
-            for axis in 1..self.rank {
+            for axis in (1..self.rank).map(axis_index) {
                 at[axis] += 1;
                 for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
                     *offset += strides[axis];
@@ -98,7 +99,9 @@ impl Plan<2> {
         let [a_step, b_step] = advances.map(usize::from);
         for (out, [a_start, b_start]) in out.chunks_exact_mut(len.max(1)).zip(self.starts()) {
             for (i, out) in out.iter_mut().enumerate() {
-                *out = f(a[a_start + i * a_step], b[b_start + i * b_step]);
+                let (a, b) = (element(a, a_start + i * a_step), element(b, b_start + i * b_step));
+                let (Some(&a), Some(&b)) = (a, b) else { return };
+                *out = f(a, b);
             }
         }
     }
@@ -120,7 +123,7 @@ pub(crate) fn shape<const N: usize>(shapes: [&[usize]; N]) -> Result<Shape> {
             }
         }
     }
-    let out = Shape::new(&dims[MAX_RANK - rank..])?;
+    let out = Shape::new(part(&dims, MAX_RANK.saturating_sub(rank)..))?;
     crate::tensor::len(&out)?;
     Ok(out)
 }

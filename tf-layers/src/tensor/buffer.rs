@@ -124,8 +124,15 @@ impl<T: Copy + Default> Buffer<T> {
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
     use alloc::vec;
+    #[cfg(feature = "std")]
+    use std::sync::{LazyLock, Mutex};
 
     use super::*;
+
+    /// A static, so that LeakSanitizer finds the memory that it lends.
+    #[cfg(feature = "std")]
+    static RESERVED: LazyLock<Mutex<Buffer<u16>>> =
+        LazyLock::new(|| Mutex::new(Buffer::from_static(vec![0; 6].leak())));
 
     #[test]
     fn allocated_memory_grows_and_is_aligned() {
@@ -139,9 +146,10 @@ mod tests {
         assert!(buffer.write(usize::MAX).is_err());
     }
 
+    #[cfg(feature = "std")]
     #[test]
     fn reserved_memory_does_not_grow() {
-        let mut buffer = Buffer::from_static(vec![0_u16; 6].leak());
+        let mut buffer = RESERVED.lock().unwrap();
         assert_eq!((buffer.len(), buffer.capacity_bytes()), (6, 12));
         buffer.write(6).unwrap().fill(7);
         assert_eq!(buffer.write(7), Err(Error::Memory { bytes: 14 }));

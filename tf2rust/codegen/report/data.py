@@ -44,6 +44,7 @@ class Origin:
 
     ``nodes`` are the ONNX nodes by name. ``constants``, ``shapes`` and ``unused`` are the names of those that became no
     layer: they were computed at conversion, or no output depends on them. ``notes`` are those of the conversion.
+    ``quantization`` says how a model that was quantized differs from the float model.
     """
 
     file: str
@@ -53,6 +54,7 @@ class Origin:
     shapes: Sequence[str] = ()
     unused: Sequence[str] = ()
     notes: Sequence[str] = ()
+    quantization: Mapping[str, Any] | None = None
 
 
 def report_data(title: str, model: Model, graph: LayerGraph, proof: Proof, origin: Origin) -> dict[str, Any]:
@@ -103,6 +105,7 @@ class _Report:
             },
             "proof": self._proof(),
             "memory": memory_over_time(self.model, self.graph, self.numbers, self.sizes),
+            "quantization": None if origin.quantization is None else _short(origin.quantization, whole=True),
             "notes": [one_line(note) for note in origin.notes],
         }
 
@@ -252,16 +255,16 @@ def _name(text: str) -> str:
     return line[: 4 * _LONGEST_NAME]  # escapes are longer than what they replace
 
 
-def _short(value: Any) -> Any:
-    """A parameter with at most ``_MOST_NUMBERS`` elements; a longer list says how many it has."""
+def _short(value: Any, *, whole: bool = False) -> Any:
+    """A parameter with at most ``_MOST_NUMBERS`` elements; a longer list says how many it has, unless ``whole``."""
     if isinstance(value, str):
         return _name(value)
     if isinstance(value, list):
-        if len(value) > _MOST_NUMBERS:
+        if len(value) > _MOST_NUMBERS and not whole:
             return [*map(_short, value[: _MOST_NUMBERS - 1]), f"… {len(value):,} in all"]
-        return [_short(item) for item in value]
+        return [_short(item, whole=whole) for item in value]
     if isinstance(value, dict):
-        return {_name(str(key)): _short(item) for key, item in value.items()}
+        return {_name(str(key)): _short(item, whole=whole) for key, item in value.items()}
     if isinstance(value, float) and not np.isfinite(value):
         return str(value)
     return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 from pathlib import Path
@@ -13,8 +14,23 @@ import jinja2
 
 from tf2rust.codegen.vendor import resource
 
-_PROGRAM = ("base", "layout", "items", "draw", "view", "panel", "table", "proof", "memory", "time", "main")
+_PROGRAM = (
+    "base",
+    "layout",
+    "items",
+    "draw",
+    "view",
+    "panel",
+    "table",
+    "proof",
+    "quantization",
+    "memory",
+    "time",
+    "main",
+)
 """The parts of the program, in their order: each uses what comes before it."""
+_MOST_FRAMED = 8 << 20
+"""The maximum size of a framed report in bytes: a notebook file keeps a copy of it for each time it is shown."""
 _DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 
 
@@ -50,6 +66,19 @@ def read_report(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("its data is no object")
     return found
+
+
+def framed(report: Path) -> str:
+    """The report as HTML for a page of others, such as a notebook; empty if it is too large for that.
+
+    The frame has an origin of its own: the report's program runs, but cannot reach the page around it. Everything is in
+    the attribute ``srcdoc``, so the view works without a network and after the report was deleted.
+    """
+    if report.stat().st_size > _MOST_FRAMED:
+        return ""
+    page = html.escape(report.read_text("utf-8"))
+    style = "width:100%;height:720px;border:1px solid #8888;border-radius:6px"
+    return f'<iframe title="Report" sandbox="allow-scripts" srcdoc="{page}" style="{style}"></iframe>'
 
 
 def _script_text(data: dict[str, Any]) -> str:

@@ -25,8 +25,7 @@ from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     with_builtin_operators,
     with_dense_weights,
     with_distinct_names,
-    with_float_biases,
-    with_float_weights,
+    with_floats,
 )
 from tf2rust.onnx_import.tensorflow.tflite_states import with_state_tensors
 
@@ -59,12 +58,11 @@ class TFLiteModel:
         content = _rewritten(with_builtin_operators, content, path)
         content, self.states = _rewritten(with_state_tensors, content, path)
         dense = _rewritten(with_dense_weights, content, path)
-        floats = _rewritten(with_float_weights, dense, path)
+        floats, self._for_export = _rewritten(with_floats, dense, path)
         self.path = path
         self.notes: tuple[str, ...] = ()
         if floats is not dense:
             content, self.notes = floats, (_HYBRID,)
-        self._for_export = _rewritten(with_float_biases, floats, path)
         try:
             with quiet():
                 self.interpreter = library("tensorflow").lite.Interpreter(model_content=content)

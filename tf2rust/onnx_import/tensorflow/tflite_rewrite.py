@@ -167,31 +167,31 @@ def _dense(tensor: Any, data: Any) -> np.ndarray:
     return dense
 
 
-def with_float_weights(content: bytes) -> bytes:
-    """Dequantizes 8-bit and 4-bit weights of operators that compute in float.
+def with_floats(content: bytes) -> tuple[bytes, bytes]:
+    """The model with float weights in operators that compute in float, and the same model for tf2onnx.
 
     TFLite runs such hybrid operators by quantizing their inputs as well, differently in each of its kernels. With float
-    weights it computes what the operators mean. Returns ``content`` itself if there are no such weights.
+    weights it computes what the operators mean. In the second model, the 64-bit biases of 16-bit models are floats too,
+    because ONNX's DequantizeLinear does not take them. A model that needs no change is ``content`` itself.
     """
     types = tflite_schema().TensorType
 
-    def is_hybrid(graph: Any, operator: Any, weight: Any) -> bool:
-        return weight.type in (types.INT8, types.UINT8, types.INT4) and all(
+    def is_hybrid(graph: Any, operator: Any, constant: Any) -> bool:
+        return constant.type in (types.INT8, types.UINT8, types.INT4) and all(
             graph.tensors[index].type == types.FLOAT32 for index in operator.outputs
         )
 
-    return _with_dequantized(content, is_hybrid)
+    def is_wide(graph: Any, operator: Any, constant: Any) -> bool:
+        return bool(constant.type == types.INT64)
+
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    floats = packed(model) if _dequantize(model, is_hybrid) else content
+    return floats, packed(model) if _dequantize(model, is_wide) else floats
 
 
-def with_float_biases(content: bytes) -> bytes:
-    """Dequantizes the 64-bit biases of 16-bit models, because ONNX's DequantizeLinear does not take them."""
-    return _with_dequantized(content, lambda graph, operator, weight: weight.type == tflite_schema().TensorType.INT64)
-
-
-def _with_dequantized(content: bytes, chosen: Callable[[Any, Any, Any], bool]) -> bytes:
-    """Makes the quantized constants float32 for which ``chosen`` (graph, operator, constant) holds."""
+def _dequantize(model: Any, chosen: Callable[[Any, Any, Any], bool]) -> bool:
+    """Makes quantized constants float32 if ``chosen`` (graph, operator, constant) holds. Returns whether one was."""
     schema = tflite_schema()
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
     changes = False
     for graph in model.subgraphs:
         floats: dict[int, int] = {}
@@ -214,7 +214,7 @@ def _with_dequantized(content: bytes, chosen: Callable[[Any, Any, Any], bool]) -
                     # Otherwise tf2onnx writes a quantization of the inputs.
                     operator.builtinOptions.asymmetricQuantizeInputs = False
         _drop_tensors(graph, [index for index, own in floats.items() if own != index])
-    return packed(model) if changes else content
+    return changes
 
 
 def _drop_tensors(graph: Any, indices: Sequence[int]) -> None:

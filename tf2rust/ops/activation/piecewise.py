@@ -89,7 +89,8 @@ def _relu(m: Match, b: Builder) -> RuleResult:
 
 for _name, _rising in _RISING.items():
     rule(_clipped(_rising), name=f"{_name}_max")(_relu)
-    rule(Op("Sub", _rising, _FALLING), name=f"{_name}_slope")(_relu)
+    if _name != "relu":  # which is a leaky ReLU
+        rule(Op("Sub", _rising, _FALLING), name=f"{_name}_slope")(_relu)
     rule(Op("Sub", _clipped(_rising), _FALLING), name=f"{_name}_max_slope")(_relu)
 
 

@@ -82,7 +82,7 @@ class Conv(Affine):
             "dilation_rate": list(self.window.dilations),
             "padding": self.window.plain_padding(),
             "groups": self.groups,
-            "activation": self.activation.plain(),
+            "activation": self.activation_name(),
         }
 
     def _by_channel(self, channels: np.ndarray) -> np.ndarray:
@@ -123,7 +123,7 @@ class Conv(Affine):
             depth, filters = self.window.size[0], self.kernel.shape[-1]
             taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
             kernel = Weight("kernel", np.ascontiguousarray(taps), Matrices(depth * self.groups))
-        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+        return [kernel, *self.vectors()]
 
     @property
     def takes_residual(self) -> bool:

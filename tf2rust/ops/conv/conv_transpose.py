@@ -50,7 +50,7 @@ class ConvTranspose(Affine):
             "strides": list(self.strides),
             "dilation_rate": list(self.dilations),
             "groups": self.groups,
-            "activation": self.activation.plain(),
+            "activation": self.activation_name(),
         }
 
     def scaled_input(self, factors: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ class ConvTranspose(Affine):
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
         """A slice of the result, for exporters that crop with a separate node."""
-        if isinstance(consumer, Slice) and self.activation.is_linear:
+        if isinstance(consumer, Slice) and self.is_linear:
             starts = consumer.starts[1:-1]
             ends = [consumer.starts[i] == 0 and consumer.y.shape[i] == self.y.shape[i] for i in (0, -1)]
             if all(ends) and all(s == 1 for s in consumer.steps) and all(isinstance(s, int) for s in starts):
@@ -80,7 +80,7 @@ class ConvTranspose(Affine):
         grouped = self.kernel.reshape(-1, depth, self.groups, filters // self.groups)
         columns = np.ascontiguousarray(grouped.transpose(1, 2, 0, 3).reshape(depth, -1))
         kernel = Weight("kernel", columns, Matrices(self.groups))
-        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+        return [kernel, *self.vectors()]
 
 
 def geometry(node: Node, spatial: Dims, size: Sequence[int]) -> tuple[Dims, tuple[int, ...]]:

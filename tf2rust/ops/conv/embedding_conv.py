@@ -41,7 +41,7 @@ class EmbeddingConv1D(Layer):
         if conv.rank != 1 or conv.groups != 1 or conv.residual is not None or embedding.x.rank != 2:
             return None
         taps, _, filters = conv.kernel.shape
-        if taps > _MAX_TAPS or len(embedding.table) * taps * filters > _CACHED_TABLE:
+        if conv.slopes is not None or taps > _MAX_TAPS or len(embedding.table) * taps * filters > _CACHED_TABLE:
             return None
         if embedding.x.shape != conv.x.shape[:2]:
             return None

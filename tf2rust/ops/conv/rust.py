@@ -13,7 +13,7 @@ from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
 from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.indexing.rust import outside
-from tf2rust.ops.linear.rust import accumulating
+from tf2rust.ops.linear.rust import accumulating, activation
 from tf2rust.rust.tree import Expr, Item, Operand, array, expr, some, string, struct
 
 _NN = "tf_layers::nn"
@@ -78,7 +78,7 @@ def _(layer: Conv, weights: Weights) -> LayerField:
     fields = {
         "kernel": weights.get("kernel"),
         "bias": weights.optional("bias"),
-        "activation": layer.activation.rust(),
+        "activation": activation(layer, weights),
         **window_fields(layer.window, "kernel_size", _axes(layer)),
     }
     if layer.winograd:
@@ -106,7 +106,7 @@ def _(layer: ConvTranspose, weights: Weights) -> LayerField:
         transpose,
         kernel=weights.get("kernel"),
         bias=weights.optional("bias"),
-        activation=layer.activation.rust(),
+        activation=activation(layer, weights),
         kernel_size=each(layer.size, axes=3),
         stride=each(layer.strides, axes=3),
         dilation=each(layer.dilations, axes=3),

@@ -83,9 +83,9 @@ class Activation:
         return self.name == "linear"
 
     @property
-    def is_clamp(self) -> bool:
+    def is_rectifier(self) -> bool:
         """Whether the kernels apply it while they store results; other functions need a second pass over the output."""
-        return self.name in ("linear", "relu", "clip")
+        return self.name in ("linear", "relu", "clip", "leaky_relu")
 
     def rust(self) -> Expr:
         """The value of ``tf_layers::nn::Activation``."""

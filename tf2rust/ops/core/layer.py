@@ -46,6 +46,14 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """The initializer that a weight is: ``weight = initializer.transpose(axes).reshape(weight.shape)``."""
+
+    initializer: str
+    axes: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Columns:
     """A range of the last axis of ``whole`` that begins at ``first``."""
 
@@ -60,7 +68,7 @@ class Layer:
     Subclasses are dataclasses whose fields are the layer's parameters. ``name`` is the Keras layer's name if it is
     known. ``nodes`` are the ONNX nodes that the layer replaces, ``anchor`` is the main one of them, and ``rules`` are
     the rules that created the layer. ``sources`` are the initializers and Keras
-    layers that its weights come from.
+    layers that its weights come from, and ``origins`` are the initializers that its weights are, by role.
     """
 
     is_data_movement: ClassVar[bool] = False
@@ -79,6 +87,7 @@ class Layer:
     anchor: str = ""
     rules: tuple[str, ...] = ()
     sources: frozenset[str] = frozenset()
+    origins: Mapping[str, Origin] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:

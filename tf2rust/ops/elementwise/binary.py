@@ -11,7 +11,7 @@ from tf2rust.ops.core.dims import maximum, minimum
 from tf2rust.ops.core.dtypes import NUMBERS
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, broadcast, infers
 from tf2rust.ops.core.layer import Dims, Layer, Perm, Value, Weight, broadcasts_batch
-from tf2rust.ops.core.pattern import Const, Match, Op, Var
+from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.shape.reshape import Reshape
@@ -244,18 +244,3 @@ def _apply(function: str, left: Value | np.ndarray, right: Value | np.ndarray, y
     assert isinstance(right, Value)
     first = function not in _COMMUTATIVE
     return Binary(function=function, constant=left, constant_first=first, inputs=[right], outputs=[y])
-
-
-@rule(
-    Op(
-        "Add",
-        Op("Relu", Var("x"), name="right"),
-        Op("Mul", Op("Relu", Op("Neg", Var("x")), name="left"), Const("slope")),
-    )
-)
-def prelu_spelled_out(m: Match, b: Builder) -> RuleResult:
-    """PReLU as Keras writes it: relu(x) − alpha · relu(−x), with the sign in the constant."""
-    x, y = b.value(m["x"]), b.value(m.y)
-    if x.shape != y.shape:
-        return m.reject(f"the slopes broadcast {x.shape} to {y.shape}")
-    return Binary(function="PRelu", constant=-m.const("slope"), inputs=[x], outputs=[y])

@@ -9,7 +9,7 @@ import numpy as np
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import Dim
-from tf2rust.ops.core.layer import Layer, Value
+from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.elementwise.binary import Binary
 
 FAR = 16.0
@@ -29,6 +29,8 @@ class Affine(Layer):
     kernel: np.ndarray
     bias: np.ndarray | None = None
     activation: Activation = LINEAR
+    slopes: np.ndarray | None = None
+    """One per output channel if the activation is a PReLU; ``activation`` is then linear."""
 
     def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
         """The kernel with every output channel multiplied by its factor."""
@@ -43,18 +45,39 @@ class Affine(Layer):
         """Whether the Rust layer can add its result to the contents of the output."""
         return False
 
+    @property
+    def is_linear(self) -> bool:
+        return self.activation.is_linear and self.slopes is None
+
+    def activation_name(self) -> str:
+        """The activation as text for JSON."""
+        return self.activation.plain() if self.slopes is None else "prelu"
+
+    def vectors(self) -> list[Weight]:
+        """The weights with one number per output channel."""
+        arrays = {"bias": self.bias, "slopes": self.slopes}
+        return [Weight(role, array) for role, array in arrays.items() if array is not None]
+
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
-        if not self.activation.is_linear:
+        if not self.is_linear:
             return None
         if isinstance(consumer, ActivationLayer):
             return replace(self, activation=consumer.activation)
-        if not isinstance(consumer, Binary) or self.residual is not None:
+        if not isinstance(consumer, Binary):
+            return None
+        if consumer.function == "PRelu":
+            slopes = None if consumer.constant_first else consumer.last_axis()
+            return None if slopes is None else replace(self, slopes=slopes)
+        if self.residual is not None:
             return None
         if consumer.constant is None:
             return self._onto(consumer)
         if (channels := consumer.channelwise()) is None:
             return None
         factor, summand = channels
+        if self.bias is None and consumer.function == "Add" and consumer.constant.size == summand.size:
+            # A sum would be a copy, which is no longer known to be the model's own array.
+            return replace(self, bias=consumer.constant.reshape(-1))
         kernel = self.kernel if (factor == 1).all() else _f32(self.scaled_kernel(factor))
         if self.bias is None and not summand.any() and np.signbit(summand).all():
             return replace(self, kernel=kernel)  # a factor alone; a bias of zeros is one, which may be trained further
@@ -79,7 +102,7 @@ class Affine(Layer):
 
     @property
     def takes_columns(self) -> bool:
-        return self.takes_residual and self.residual is None and self.activation.is_clamp
+        return self.takes_residual and self.residual is None and self.activation.is_rectifier
 
     def fuse_producer(self, producer: Layer) -> Layer | None:
         """Moves a channelwise factor or summand before the layer, such as a BatchNormalization, into the kernel and

@@ -42,8 +42,7 @@ class Dense(Affine):
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:
-        kernel = Weight("kernel", self.kernel, MATRIX)
-        return [kernel] if self.bias is None else [kernel, Weight("bias", self.bias)]
+        return [Weight("kernel", self.kernel, MATRIX), *self.vectors()]
 
     @property
     def takes_residual(self) -> bool:
@@ -107,7 +106,8 @@ def gemm(m: Match, b: Builder) -> RuleResult:
             return m.reject("its third input is not a constant")
         if c.size not in (1, kernel.shape[1]) or (c.ndim and c.shape[-1] != c.size):
             return m.reject(f"its third input has shape {c.shape}, but a bias has one number per column")
-        bias = np.broadcast_to(c.reshape(-1) * np.float32(beta), (kernel.shape[1],)).astype(np.float32)
+        factored = c.reshape(-1) if beta == 1 else c.reshape(-1) * np.float32(beta)
+        bias = np.broadcast_to(factored, (kernel.shape[1],)).astype(np.float32, copy=False)
     if alpha != 1:
         kernel = kernel * np.float32(alpha)
     return Dense(kernel=kernel, bias=bias, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

@@ -18,9 +18,16 @@ _OPS = "tf_layers::ops"
 def _(layer: Dense, weights: Weights) -> LayerField:
     dense = Item("tf_layers::nn::Dense")
     value = struct(
-        dense, kernel=weights.get("kernel"), bias=weights.optional("bias"), activation=layer.activation.rust()
+        dense, kernel=weights.get("kernel"), bias=weights.optional("bias"), activation=activation(layer, weights)
     )
     return LayerField(dense.generic("'w"), value)
+
+
+def activation(layer: Affine, weights: Weights) -> Expr:
+    """The value of ``tf_layers::nn::Activation``."""
+    if layer.slopes is None:
+        return layer.activation.rust()
+    return Item("tf_layers::nn::Activation").of("PRelu")(weights.get("slopes"))
 
 
 @before_call.register

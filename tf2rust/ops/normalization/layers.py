@@ -122,4 +122,4 @@ def along(array: np.ndarray, axes: Sequence[int], rank: int) -> np.ndarray | Non
         return None
     full = array.reshape((1,) * (rank - array.ndim) + array.shape)
     size = int(np.prod([full.shape[a] for a in axes]))
-    return full.reshape(-1).astype(np.float32) if size == full.size else None
+    return full.reshape(-1).astype(np.float32, copy=False) if size == full.size else None

@@ -46,7 +46,7 @@ def normalization_op(m: Match, b: Builder) -> RuleResult:
         return m.reject("it normalises over a symbolic dimension; bind it with --dim")
 
     def spread(array: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(array, [int(str(d)) for d in shape]).reshape(-1).astype(np.float32)
+        return np.broadcast_to(array, [int(str(d)) for d in shape]).reshape(-1).astype(np.float32, copy=False)
 
     beta = None
     if (given := m.root.input(2)) is not None:

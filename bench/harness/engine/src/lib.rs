@@ -1,7 +1,12 @@
 //! The trait of engines. All run the same ONNX file, or the crate generated from it, on the same inputs in one thread.
 
 pub mod arrays;
+mod clock;
 pub mod once;
+
+use std::time::Duration;
+
+pub use clock::processor_time;
 
 /// Any error; the program ends at the first one.
 pub type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
@@ -11,6 +16,13 @@ pub trait Engine {
     /// Predicts `times` times and keeps the last outputs.
     fn run(&mut self, times: u32) -> Result<()>;
 
+    /// Predicts `times` times and returns the CPU time that this took.
+    fn measure(&mut self, times: u32) -> Result<Duration> {
+        let start = processor_time()?;
+        self.run(times)?;
+        Ok(processor_time()? - start)
+    }
+
     /// The elements of all outputs of the last prediction, concatenated.
-    fn outputs(&self) -> Result<Vec<f32>>;
+    fn outputs(&mut self) -> Result<Vec<f32>>;
 }

@@ -56,7 +56,7 @@ impl Engine for OnnxRuntime {
         Ok(())
     }
 
-    fn outputs(&self) -> Result<Vec<f32>> {
+    fn outputs(&mut self) -> Result<Vec<f32>> {
         Ok(self.outputs.clone())
     }
 }

@@ -47,7 +47,7 @@ impl Engine for Rten {
         Ok(())
     }
 
-    fn outputs(&self) -> Result<Vec<f32>> {
+    fn outputs(&mut self) -> Result<Vec<f32>> {
         let mut found = Vec::new();
         for output in &self.outputs {
             let tensor = output.as_tensor_view::<f32>().ok_or("an output is not of type float32")?;

@@ -42,7 +42,7 @@ impl Engine for Tract {
         Ok(())
     }
 
-    fn outputs(&self) -> Result<Vec<f32>> {
+    fn outputs(&mut self) -> Result<Vec<f32>> {
         let mut found = Vec::new();
         for output in &self.outputs {
             found.extend(output.to_plain_array_view::<f32>()?);

@@ -27,6 +27,7 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 #![warn(missing_docs)]
 
+mod blob;
 // Constants and branches come from the model.
 #[allow(clippy::approx_constant, clippy::if_same_then_else)]
 mod model;

@@ -6,16 +6,14 @@ extern crate alloc;
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob};
+use tf_layers::io::Blob;
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::ops::{Binary, Compare, Reduce};
 use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View};
 use tf_layers::{Context, Isa, Result, ops};
 
-use crate::weights::ARCHITECTURE;
-
-static WEIGHTS: &Aligned<[u8]> =
-    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+use super::blob;
+use super::weights::ARCHITECTURE;
 
 /// The inputs of the model.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +90,7 @@ impl ControlModel<'static> {
     ///
     /// If the weights were not packed for this model, which happens only in a modified build.
     pub fn new() -> Result<Self> {
-        Self::from_parts(&[&WEIGHTS.0])
+        Self::from_parts(&blob::parts())
     }
 }
 
@@ -136,7 +134,7 @@ impl<'w> ControlModel<'w> {
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         use tf_layers::io::{Npz, pack};
 
-        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
+        pack(&Npz::parse(npz)?, super::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -171,7 +169,7 @@ impl<'w> ControlModel<'w> {
         )?;
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
         #[cfg(feature = "profile")]
-        crate::profile::start(cx, &mut workspace.profile, sizes.sizes())?;
+        super::profile::start(cx, &mut workspace.profile, sizes.sizes())?;
         let [t] = sizes.sizes();
 
         let rows_2 = inputs.rows.to_view([t, 4, 2])?;

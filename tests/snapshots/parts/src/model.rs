@@ -6,20 +6,18 @@ extern crate alloc;
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob};
+use tf_layers::io::Blob;
 use tf_layers::nn::{Activation, Dense};
 use tf_layers::tensor::{Buffer, Dim, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, ops, tensor};
 
 #[cfg(feature = "rayon")]
-use crate::parallel::for_each_chunk;
+use super::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::ARCHITECTURE;
-
-static WEIGHTS: &Aligned<[u8]> =
-    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+use super::blob;
+use super::weights::ARCHITECTURE;
 
 /// The number of rows per chunk. A chunk runs through all layers before the next one: its rows, each of the first number
 /// of bytes, fit in the level-2 cache, and they are at least the second number, so that reading the weights pays off.
@@ -96,7 +94,7 @@ impl PartsModel<'static> {
     ///
     /// If the weights were not packed for this model, which happens only in a modified build.
     pub fn new() -> Result<Self> {
-        Self::from_parts(&[&WEIGHTS.0, parts_weights_1::weights(), parts_weights_2::weights()])
+        Self::from_parts(&blob::parts())
     }
 }
 
@@ -136,7 +134,7 @@ impl<'w> PartsModel<'w> {
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         use tf_layers::io::{Npz, pack};
 
-        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
+        pack(&Npz::parse(npz)?, super::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -180,7 +178,7 @@ impl<'w> PartsModel<'w> {
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
         #[cfg(feature = "profile")]
-        crate::profile::start(cx, &mut workspace.profile, sizes)?;
+        super::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch] = sizes;
         let (x, mut y) = rows;
 

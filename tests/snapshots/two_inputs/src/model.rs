@@ -6,21 +6,19 @@ extern crate alloc;
 #[cfg(feature = "alloc")]
 use alloc::vec::Vec;
 
-use tf_layers::io::{Aligned, Blob};
+use tf_layers::io::Blob;
 use tf_layers::nn::{Activation, Dense, EmbeddingConv1d};
 use tf_layers::ops::Reduce;
 use tf_layers::tensor::{Buffer, Dim, Outside, SymbolicDims, Tensor, TensorView, View, ViewMut};
 use tf_layers::{Context, Isa, Result, dims, ops, tensor};
 
 #[cfg(feature = "rayon")]
-use crate::parallel::for_each_chunk;
+use super::parallel::for_each_chunk;
 #[cfg(not(feature = "rayon"))]
 use tf_layers::tensor::for_each_chunk;
 
-use crate::weights::ARCHITECTURE;
-
-static WEIGHTS: &Aligned<[u8]> =
-    &Aligned(*include_bytes!(concat!(env!("OUT_DIR"), "/weights.bin")));
+use super::blob;
+use super::weights::ARCHITECTURE;
 
 /// The inputs of the model.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +98,7 @@ impl TwoInputsModel<'static> {
     ///
     /// If the weights were not packed for this model, which happens only in a modified build.
     pub fn new() -> Result<Self> {
-        Self::from_parts(&[&WEIGHTS.0])
+        Self::from_parts(&blob::parts())
     }
 }
 
@@ -150,7 +148,7 @@ impl<'w> TwoInputsModel<'w> {
     pub fn pack_weights(npz: &[u8]) -> Result<Vec<u8>> {
         use tf_layers::io::{Npz, pack};
 
-        pack(&Npz::parse(npz)?, crate::weights::ENTRIES, ARCHITECTURE)
+        pack(&Npz::parse(npz)?, super::weights::ENTRIES, ARCHITECTURE)
     }
 
     /// Runs the model.
@@ -214,7 +212,7 @@ impl<'w> TwoInputsModel<'w> {
     ) -> Result<()> {
         let cx = &mut Context::new(self.isa, &mut workspace.scratch);
         #[cfg(feature = "profile")]
-        crate::profile::start(cx, &mut workspace.profile, sizes)?;
+        super::profile::start(cx, &mut workspace.profile, sizes)?;
         let [batch, time] = sizes;
         let (characters, numbers, score, d) = rows;
 

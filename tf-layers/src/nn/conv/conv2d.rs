@@ -37,7 +37,7 @@ pub struct Conv2d<'w> {
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The height and width of the kernel.
     pub kernel_size: [usize; 2],
     /// The vertical and horizontal stride.
@@ -81,7 +81,7 @@ pub struct Conv1d<'w> {
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The number of taps.
     pub kernel_size: usize,
     /// The steps of x from one output to the next.
@@ -251,6 +251,7 @@ impl<'w> Conv2d<'w> {
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
         y.check(pixels, out_channels)?;
         check_bias(self.bias, out_channels)?;
+        self.activation.check(out_channels)?;
         if pixels == 0 || out_channels == 0 {
             return Ok(());
         }
@@ -258,14 +259,15 @@ impl<'w> Conv2d<'w> {
             let Self { kernel, bias, activation, .. } = *self;
             return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, accumulate);
         }
-        let (bounds, rest) = self.activation.split();
+        let (rectifier, rest) = self.activation.split();
         let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
             let bias = self.bias.map(|bias| part(bias, first..first + n));
             let gemm = Gemm::from_matrix(&self.kernel, group).bias(bias).accumulate(accumulate);
             let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
-            gemm.clamp(bounds).ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
+            let gemm = gemm.rectifier(rectifier.columns(first..first + n));
+            gemm.ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
         }
         if let Some(rest) = rest {
             y.activate(isa, rest, out_channels);

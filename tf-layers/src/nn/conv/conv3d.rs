@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::error::{Result, check_bias, require};
 use crate::gemm::im2col::Windows;
-use crate::gemm::{Gemm, Matrix, UNBOUNDED};
+use crate::gemm::{Gemm, Matrix, Rectifier};
 use crate::nn::Activation;
 use crate::simd::Isa;
 use crate::tensor::{View, ViewMut, len};
@@ -35,7 +35,7 @@ pub struct Conv3d<'w> {
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The depth, height and width of the kernel.
     pub kernel_size: [usize; 3],
     /// The stride along each axis.
@@ -119,17 +119,21 @@ impl<'w> Conv3d<'w> {
         check_output(&to, batch, axes, out_channels)?;
         let pixels = len(&[vertical.output, horizontal.output])?;
         check_bias(self.bias, out_channels)?;
+        self.activation.check(out_channels)?;
         if y.is_empty() {
             return Ok(());
         }
-        let (bounds, rest) = self.activation.split();
+        let (rectifier, rest) = self.activation.split();
         let slice = size[1] * size[2] * channels;
         for (i, y) in y.chunks_exact_mut(pixels * out_channels).enumerate() {
             let (sample, at) = (i / depth.output, i % depth.output);
             let origin = depth.origin(at);
             let taps = depth.taps(origin);
             if taps.is_empty() {
-                self.fill(bounds, y);
+                self.fill(y);
+                if rest.is_none() {
+                    self.activation.map_in_place(isa, y);
+                }
             }
             for tap in taps.clone() {
                 let z = (origin + (tap * depth.dilation) as isize) as usize;
@@ -137,9 +141,10 @@ impl<'w> Conv3d<'w> {
                 for group in 0..groups {
                     let first = group * n;
                     let bias = self.bias.filter(|_| tap == taps.start).map(|bias| &bias[first..first + n]);
-                    let bounds = if tap + 1 == taps.end { bounds } else { UNBOUNDED };
+                    let rectifier = if tap + 1 == taps.end { rectifier } else { Rectifier::NONE };
                     let gemm = Gemm::from_matrix(&self.kernel, tap * groups + group).bias(bias);
-                    let gemm = gemm.accumulate(tap > taps.start).clamp(bounds).ldc(out_channels);
+                    let gemm = gemm.accumulate(tap > taps.start).ldc(out_channels);
+                    let gemm = gemm.rectifier(rectifier.columns(first..first + n));
                     let part = channels / groups;
                     let windows =
                         Windows::new(x, [axes[1], axes[2]], channels, group * part..(group + 1) * part);
@@ -153,13 +158,13 @@ impl<'w> Conv3d<'w> {
         Ok(())
     }
 
-    /// Fills a slice whose windows are all in the padding.
-    fn fill(&self, (low, high): (f32, f32), y: &mut [f32]) {
+    /// Fills a slice whose windows are all in the padding with the bias.
+    fn fill(&self, y: &mut [f32]) {
         match self.bias {
-            None => y.fill(0.0f32.max(low).min(high)),
+            None => y.fill(0.0),
             Some(bias) => {
                 for (i, y) in y.iter_mut().enumerate() {
-                    *y = bias[i % bias.len()].max(low).min(high);
+                    *y = bias[i % bias.len()];
                 }
             }
         }

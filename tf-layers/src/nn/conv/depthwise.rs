@@ -33,7 +33,7 @@ pub struct DepthwiseConv2d<'w> {
     /// `[channels · multiplier]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The height and width of the kernel. A sequence has height 1.
     pub kernel_size: [usize; 2],
     /// The vertical and horizontal stride.
@@ -104,16 +104,18 @@ impl<'w> DepthwiseConv2d<'w> {
         let outputs = len(&[self.channels, self.multiplier])?;
         check_len("kernel", len(&[self.kernel_size[0], self.kernel_size[1], outputs])?, self.kernel.len())?;
         check_bias(self.bias, outputs)?;
+        self.activation.check(outputs)?;
         check_output(to, batch, axes, outputs)?;
         if y.is_empty() {
             return Ok(());
         }
-        let (bounds, rest) = self.activation.split();
+        let (rectifier, rest) = self.activation.split();
         let work = y.len().saturating_mul(self.kernel_size[0] * self.kernel_size[1]).saturating_mul(STREAMED);
         let line_len = axes[1].output * outputs;
-        let (lines, offset) = (y.len() / line_len, |line| line * line_len);
+        let lines = y.len().checked_div(line_len).unwrap_or_default();
+        let offset = |line| line * line_len;
         run_tasks(lines, threads(work), offset, y, &mut [], |lines, y, _| {
-            isa.run(DepthwiseKernel { layer: self, axes, outputs, bounds, first: lines.start, x, y });
+            isa.run(DepthwiseKernel { layer: self, axes, outputs, rectifier, first: lines.start, x, y });
         });
         if let Some(rest) = rest {
             rest.map_in_place(isa, y);

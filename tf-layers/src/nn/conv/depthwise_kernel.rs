@@ -2,8 +2,10 @@
 
 use core::ops::Range;
 
+use crate::checked::{copy, part, part_mut};
+use crate::gemm::Rectifier;
 use crate::nn::DepthwiseConv2d;
-use crate::simd::{Kernel, Simd, Stencil};
+use crate::simd::{Kernel, PANEL, Simd, Stencil};
 use crate::window::Axis;
 
 /// A depthwise convolution with checked arguments.
@@ -13,8 +15,8 @@ pub(crate) struct DepthwiseKernel<'a> {
     pub axes: [Axis; 2],
     /// The channels of y.
     pub outputs: usize,
-    /// The results are clamped to these.
-    pub bounds: (f32, f32),
+    /// Applied to the results.
+    pub rectifier: Rectifier<'a>,
     /// The index of the first line of `y` among the lines of all images.
     pub first: usize,
     pub x: &'a [f32],
@@ -29,20 +31,66 @@ impl Kernel for DepthwiseKernel<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { layer, axes: [vertical, horizontal], outputs, bounds, first, x, y } = self;
+        let Self { layer, axes: [vertical, horizontal], outputs, rectifier, first, x, y } = self;
         let image = vertical.input * horizontal.input * layer.channels;
-        for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
+        let narrow = Narrow::new::<S>(layer, horizontal.stride, rectifier);
+        for (i, y) in y.chunks_exact_mut((horizontal.output * outputs).max(1)).enumerate() {
             let i = first + i;
-            let (sample, line) = (i / vertical.output, i % vertical.output);
+            let height = vertical.output.max(1);
+            let (sample, line) = (i / height, i % height);
             let top = vertical.origin(line);
-            let (x, taps) = (&x[sample * image..][..image], vertical.taps(top));
-            let line = Line { layer, horizontal, vertical, outputs, bounds, x, top, taps };
-            if layer.multiplier == 1 {
-                line.run(s, y);
-            } else {
-                line.run_multiplied(y);
+            let (x, taps) = (part(x, sample * image..sample * image + image), vertical.taps(top));
+            let line = Line { layer, horizontal, vertical, outputs, rectifier, x, top, taps };
+            match &narrow {
+                Some(narrow) => line.run_narrow(s, narrow, y),
+                None if layer.multiplier == 1 => line.run(s, y),
+                None => line.run_multiplied(s, y),
             }
         }
+    }
+}
+
+/// The largest kernel of a [`Narrow`] layer.
+const NARROW_TAPS: usize = 25;
+
+/// A layer with fewer channels than a vector has lanes. A vector holds the channels of neighbouring pixels, for which the
+/// weights are repeated.
+struct Narrow {
+    /// A vector of weights for each tap, [`PANEL`] elements apart.
+    kernel: [f32; NARROW_TAPS * PANEL],
+    bias: [f32; PANEL],
+    /// The slopes of a [`Rectifier::Parametric`].
+    slopes: [f32; PANEL],
+    /// The pixels of a vector.
+    pixels: usize,
+}
+
+impl Narrow {
+    /// `None` if the layer has more channels or taps, or several outputs for each channel.
+    #[inline(always)]
+    fn new<S: Simd>(layer: &DepthwiseConv2d<'_>, stride: usize, rectifier: Rectifier<'_>) -> Option<Self> {
+        let (channels, taps) = (layer.channels, layer.kernel_size[0] * layer.kernel_size[1]);
+        if layer.multiplier > 1 || channels >= S::LANES || taps > NARROW_TAPS || channels == 0 {
+            return None;
+        }
+        let pixels = if stride == 1 { S::LANES / channels } else { 1 };
+        let repeat = |from: &[f32], to: &mut [f32]| {
+            for to in to.chunks_exact_mut(channels).take(pixels) {
+                copy(to, from);
+            }
+        };
+        let mut narrow =
+            Self { kernel: [0.0; NARROW_TAPS * PANEL], bias: [0.0; PANEL], slopes: [0.0; PANEL], pixels };
+        for (from, to) in layer.kernel.chunks_exact(channels).zip(narrow.kernel.chunks_exact_mut(PANEL)) {
+            repeat(from, to);
+        }
+        if let Some(bias) = layer.bias {
+            repeat(bias, &mut narrow.bias);
+        }
+        if let Rectifier::Parametric(slopes) = rectifier {
+            repeat(slopes, &mut narrow.slopes);
+        }
+        Some(narrow)
     }
 }
 
@@ -52,7 +100,7 @@ struct Line<'a> {
     horizontal: Axis,
     vertical: Axis,
     outputs: usize,
-    bounds: (f32, f32),
+    rectifier: Rectifier<'a>,
     /// The image.
     x: &'a [f32],
     top: isize,
@@ -70,7 +118,7 @@ impl Line<'_> {
             let several = column + PIXELS <= horizontal.output
                 && horizontal.inside(left)
                 && horizontal.inside(horizontal.origin(column + PIXELS - 1));
-            let y = &mut y[column * self.outputs..];
+            let y = part_mut(y, column * self.outputs..);
             if several {
                 self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
                 column += PIXELS;
@@ -87,39 +135,40 @@ impl Line<'_> {
         let mut channel = 0;
         // Four vectors of sums per pixel need 16 registers.
         while const { S::MR * S::NR >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs {
-            self.vectors::<S, M, 4>(s, left, taps.clone(), channel, y);
+            self.vectors::<S, M, 4>(s, left, taps.clone(), channel, S::LANES, y);
             channel += 4 * S::LANES;
         }
         while channel + 2 * S::LANES <= self.outputs {
-            self.vectors::<S, M, 2>(s, left, taps.clone(), channel, y);
+            self.vectors::<S, M, 2>(s, left, taps.clone(), channel, S::LANES, y);
             channel += 2 * S::LANES;
         }
-        while channel + S::LANES <= self.outputs {
-            self.vectors::<S, M, 1>(s, left, taps.clone(), channel, y);
-            channel += S::LANES;
-        }
-        if channel < self.outputs {
-            for m in 0..M {
-                let origin = left + (m * self.horizontal.stride) as isize;
-                self.rest(s, origin, taps.clone(), channel, &mut y[m * self.outputs..]);
+        let last = self.outputs.checked_sub(S::LANES);
+        match (self.outputs - channel, last) {
+            (0, _) => {}
+            // The last vector overlaps the one before it.
+            (left_over, Some(last)) if left_over > S::LANES => {
+                self.vectors::<S, M, 2>(s, left, taps, channel, last - channel, y);
+            }
+            (_, Some(last)) => self.vectors::<S, M, 1>(s, left, taps, last, 0, y),
+            (_, None) => {
+                for m in 0..M {
+                    let origin = left + (m * self.horizontal.stride) as isize;
+                    self.rest(s, origin, taps.clone(), channel, part_mut(y, m * self.outputs..));
+                }
             }
         }
     }
 
-    /// The taps inside the image: the offset of their weights, and that of their inputs in the image.
+    /// The offset of the weights of a tap, and that of its inputs in the image.
     #[inline(always)]
-    fn taps(&self, left: isize, taps: Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+    fn tap(&self, left: isize, tap_y: usize, tap_x: usize) -> (usize, usize) {
         let Self { horizontal, vertical, outputs, top, .. } = *self;
-        self.taps.clone().flat_map(move |tap_y| {
-            let line = (top + (tap_y * vertical.dilation) as isize) as usize;
-            taps.clone().map(move |tap_x| {
-                let column = (left + (tap_x * horizontal.dilation) as isize) as usize;
-                ((tap_y * horizontal.size + tap_x) * outputs, (line * horizontal.input + column) * outputs)
-            })
-        })
+        let line = (top + (tap_y * vertical.dilation) as isize) as usize;
+        let column = (left + (tap_x * horizontal.dilation) as isize) as usize;
+        ((tap_y * horizontal.size + tap_x) * outputs, (line * horizontal.input + column) * outputs)
     }
 
-    /// Computes `V` vectors of channels of `M` pixels.
+    /// Computes `V` vectors of channels of `M` pixels. The vectors are `vector` channels apart.
     #[inline(always)]
     fn vectors<S: Simd, const M: usize, const V: usize>(
         &self,
@@ -127,38 +176,106 @@ impl Line<'_> {
         left: isize,
         taps: Range<usize>,
         channel: usize,
+        vector: usize,
         y: &mut [f32],
     ) {
         let mut sums = [[s.splat(0.0); V]; M];
         if let Some(bias) = self.layer.bias {
             for v in 0..V {
-                let bias = s.load(&bias[channel + v * S::LANES..]);
+                let bias = s.load(part(bias, channel + v * vector..));
                 for m in 0..M {
                     sums[m][v] = bias;
                 }
             }
         }
+        let stencil = self.stencil(taps.len(), vector, self.outputs);
+        if !self.taps.is_empty() && !taps.is_empty() {
+            let (w, x) = self.tap(left, self.taps.start, taps.start);
+            let (x, w) = (part(self.x, x + channel..), part(self.layer.kernel, w + channel..));
+            sums = stencil.accumulate(s, x, w, sums);
+        }
+        for m in 0..M {
+            for v in 0..V {
+                let column = channel + v * vector;
+                let sum = self.rectifier.apply(s, sums[m][v], column, S::LANES);
+                s.store(sum, part_mut(y, m * self.outputs + column..));
+            }
+        }
+    }
+
+    /// The taps inside the image, of which `taps` are on a line. Weights of a tap are `pitch` elements apart.
+    #[inline(always)]
+    fn stencil(&self, taps: usize, vector: usize, pitch: usize) -> Stencil {
         let Self { horizontal, vertical, outputs, .. } = *self;
         // A stride that overflows is never used, because the image has no second line, tap or pixel.
-        let stencil = Stencil {
+        Stencil {
             lines: [
                 self.taps.len(),
                 vertical.dilation.wrapping_mul(horizontal.input * outputs),
-                horizontal.size * outputs,
+                horizontal.size * pitch,
             ],
-            taps: [taps.len(), horizontal.dilation.wrapping_mul(outputs), outputs],
+            taps: [taps, horizontal.dilation.wrapping_mul(outputs), pitch],
             pixel: horizontal.stride.wrapping_mul(outputs),
-        };
-        if let Some((w, x)) = self.taps(left, taps).next() {
-            sums = stencil.accumulate(s, &self.x[x + channel..], &self.layer.kernel[w + channel..], sums);
+            vector,
         }
-        let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
-        for m in 0..M {
-            for v in 0..V {
-                let sum = s.min(high, s.max(low, sums[m][v]));
-                s.store(sum, &mut y[m * self.outputs + channel + v * S::LANES..]);
+    }
+
+    /// Computes a line of a layer with few channels.
+    #[inline(always)]
+    fn run_narrow<S: Simd>(&self, s: S, narrow: &Narrow, y: &mut [f32]) {
+        let horizontal = &self.horizontal;
+        let mut column = 0;
+        while column < horizontal.output {
+            let left = horizontal.origin(column);
+            let y = part_mut(y, column * self.outputs..);
+            if horizontal.inside(left) && self.narrow_pixels::<S, PIXELS>(s, narrow, column, left, y) {
+                column += PIXELS * narrow.pixels;
+            } else if horizontal.inside(left) && self.narrow_pixels::<S, 1>(s, narrow, column, left, y) {
+                column += narrow.pixels;
+            } else {
+                self.rest(s, left, horizontal.taps(left), 0, y);
+                column += 1;
             }
         }
+    }
+
+    /// Computes `M` vectors of pixels. Returns false, and computes nothing, if there are not as many, or their last vector
+    /// would be read beyond the image.
+    #[inline(always)]
+    fn narrow_pixels<S: Simd, const M: usize>(
+        &self,
+        s: S,
+        narrow: &Narrow,
+        column: usize,
+        left: isize,
+        y: &mut [f32],
+    ) -> bool {
+        let horizontal = &self.horizontal;
+        let count = M * narrow.pixels;
+        if column + count > horizontal.output || !horizontal.inside(horizontal.origin(column + count - 1)) {
+            return false;
+        }
+        let mut sums = [[s.load(&narrow.bias)]; M];
+        let mut stencil = self.stencil(horizontal.size, 0, PANEL);
+        stencil.pixel *= narrow.pixels;
+        if !self.taps.is_empty() {
+            let (_, x) = self.tap(left, self.taps.start, 0);
+            let x = part(self.x, x..);
+            if stencil.end(1, (M - 1) * stencil.pixel + S::LANES).is_none_or(|end| end > x.len()) {
+                return false;
+            }
+            let first = self.taps.start * horizontal.size * PANEL;
+            sums = stencil.accumulate(s, x, part(&narrow.kernel, first..), sums);
+        }
+        let rectifier = match self.rectifier {
+            Rectifier::Parametric(_) => Rectifier::Parametric(&narrow.slopes),
+            other => other,
+        };
+        let width = narrow.pixels * self.outputs;
+        for (m, [sum]) in sums.into_iter().enumerate() {
+            s.store_partial(rectifier.apply(s, sum, 0, S::LANES), part_mut(y, m * width..m * width + width));
+        }
+        true
     }
 
     /// Computes the last channels of a pixel, which are fewer than a vector.
@@ -166,48 +283,51 @@ impl Line<'_> {
     fn rest<S: Simd>(&self, s: S, left: isize, taps: Range<usize>, channel: usize, y: &mut [f32]) {
         let width = self.outputs - channel;
         let mut sum = match self.layer.bias {
-            Some(bias) => s.load_partial(&bias[channel..], 0.0),
+            Some(bias) => s.load_partial(part(bias, channel..), 0.0),
             None => s.splat(0.0),
         };
-        for (w, x) in self.taps(left, taps) {
-            let w = s.load_partial(&self.layer.kernel[w + channel..][..width], 0.0);
-            let x = s.load_partial(&self.x[x + channel..][..width], 0.0);
-            sum = s.fma(x, w, sum);
+        for tap_y in self.taps.clone() {
+            for tap_x in taps.clone() {
+                let (w, x) = self.tap(left, tap_y, tap_x);
+                let (w, x) = (w + channel, x + channel);
+                let w = s.load_partial(part(self.layer.kernel, w..w + width), 0.0);
+                let x = s.load_partial(part(self.x, x..x + width), 0.0);
+                sum = s.fma(x, w, sum);
+            }
         }
-        let sum = s.min(s.splat(self.bounds.1), s.max(s.splat(self.bounds.0), sum));
-        s.store_partial(sum, &mut y[channel..][..width]);
+        let sum = self.rectifier.apply(s, sum, channel, width);
+        s.store_partial(sum, part_mut(y, channel..channel + width));
     }
 
     /// Computes a line if channels have several outputs.
     #[inline(always)]
-    fn run_multiplied(&self, y: &mut [f32]) {
+    fn run_multiplied<S: Simd>(&self, s: S, y: &mut [f32]) {
         let (channels, multiplier) = (self.layer.channels, self.layer.multiplier);
-        for (column, y) in y.chunks_exact_mut(self.outputs).enumerate() {
+        for (column, y) in y.chunks_exact_mut(self.outputs.max(1)).enumerate() {
             let left = self.horizontal.origin(column);
             match self.layer.bias {
-                Some(bias) => y.copy_from_slice(bias),
+                Some(bias) => copy(y, bias),
                 None => y.fill(0.0),
             }
             for tap_y in self.taps.clone() {
                 let line = (self.top + (tap_y * self.vertical.dilation) as isize) as usize;
                 for tap_x in self.horizontal.taps(left) {
                     let column = (left + (tap_x * self.horizontal.dilation) as isize) as usize;
-                    let x = &self.x[(line * self.horizontal.input + column) * channels..][..channels];
+                    let pixel = (line * self.horizontal.input + column) * channels;
+                    let x = part(self.x, pixel..pixel + channels);
                     let tap = tap_y * self.horizontal.size + tap_x;
-                    let w = &self.layer.kernel[tap * self.outputs..][..self.outputs];
-                    let outputs = y.chunks_exact_mut(multiplier).zip(w.chunks_exact(multiplier));
-                    for ((y, w), x) in outputs.zip(x) {
+                    let w = part(self.layer.kernel, tap * self.outputs..(tap + 1) * self.outputs);
+                    for (i, (y, x)) in y.chunks_exact_mut(multiplier.max(1)).zip(x).enumerate() {
+                        let w = part(w, i * multiplier..(i + 1) * multiplier);
                         for (y, w) in y.iter_mut().zip(w) {
                             *y += x * w;
                         }
                     }
                 }
             }
-            let (low, high) = self.bounds;
-            for y in y {
-                // `min` and `max` would drop NaN.
-                *y = if *y < low { low } else { *y };
-                *y = if *y > high { high } else { *y };
+            for (i, y) in y.chunks_mut(S::LANES).enumerate() {
+                let sum = self.rectifier.apply(s, s.load_partial(y, 0.0), i * S::LANES, y.len());
+                s.store_partial(sum, y);
             }
         }
     }

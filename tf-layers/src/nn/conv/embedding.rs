@@ -2,6 +2,7 @@
 
 use crate::Context;
 use crate::error::{Result, check_len, require};
+use crate::gemm::Rectifier;
 use crate::nn::Activation;
 use crate::simd::{Kernel, Simd};
 use crate::tensor::index::find;
@@ -35,7 +36,7 @@ pub struct EmbeddingConv1d<'w> {
     /// `[filters]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The steps of x from one window to the next.
     pub stride: usize,
     /// The distance between taps. 1 means that they are neighbours.
@@ -81,6 +82,7 @@ impl<'w> EmbeddingConv1d<'w> {
         let [batch, steps] = x.dims();
         let [rows, kernel_size, filters] = self.table.dims();
         let axis = Axis::new(kernel_size, self.stride, self.dilation, self.padding, steps)?;
+        self.activation.check(filters)?;
         require(kernel_size <= MAX_TAPS, "table", "have at most 16 taps")?;
         check_len("bias", filters, self.bias.map_or(filters, <[f32]>::len))?;
         check_dims(&[batch, axis.output, filters], &y.dims())?;
@@ -91,7 +93,7 @@ impl<'w> EmbeddingConv1d<'w> {
         if to.is_empty() {
             return Ok(y.into_view());
         }
-        let (bounds, rest) = self.activation.split();
+        let (rectifier, rest) = self.activation.split();
         for (sample, y) in to.chunks_exact_mut(axis.output * filters).enumerate() {
             let x = &x[sample * steps..][..steps];
             for (at, y) in y.chunks_exact_mut(filters).enumerate() {
@@ -103,7 +105,7 @@ impl<'w> EmbeddingConv1d<'w> {
                     let row = find(self.input, self.outside, rows, x, position)?;
                     *vector = &table[(row * kernel_size + tap) * filters..][..filters];
                 }
-                cx.isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, bounds, y });
+                cx.isa.run(Sum { vectors: &vectors[..taps.len()], bias: self.bias, rectifier, y });
             }
         }
         if let Some(rest) = rest {
@@ -113,11 +115,11 @@ impl<'w> EmbeddingConv1d<'w> {
     }
 }
 
-/// y = clamp(bias + Σ vectors). All have the length of y.
+/// y = rectifier(bias + Σ vectors). All have the length of y.
 struct Sum<'a> {
     vectors: &'a [&'a [f32]],
     bias: Option<&'a [f32]>,
-    bounds: (f32, f32),
+    rectifier: Rectifier<'a>,
     y: &'a mut [f32],
 }
 
@@ -126,7 +128,6 @@ impl Kernel for Sum<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (low, high) = (s.splat(self.bounds.0), s.splat(self.bounds.1));
         for (i, y) in self.y.chunks_mut(S::LANES).enumerate() {
             let columns = i * S::LANES..i * S::LANES + y.len();
             let mut sum = s.splat(0.0);
@@ -136,7 +137,7 @@ impl Kernel for Sum<'_> {
             for vector in self.vectors {
                 sum = s.add(sum, s.load_partial(&vector[columns.clone()], 0.0));
             }
-            s.store_partial(s.min(high, s.max(low, sum)), y);
+            s.store_partial(self.rectifier.apply(s, sum, columns.start, y.len()), y);
         }
     }
 }

@@ -37,7 +37,7 @@ pub struct ConvTranspose<'w> {
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The depth, height and width of the kernel.
     pub kernel_size: [usize; 3],
     /// The distance in y between the kernels of neighbouring inputs.
@@ -116,6 +116,7 @@ impl<'w> ConvTranspose<'w> {
         let out_pixels = len(&output)?;
         check_dims(&[batch, out_channels], &[samples, filters])?;
         check_bias(self.bias, out_channels)?;
+        self.activation.check(out_channels)?;
         for axis in 0..3 {
             // The last position that a tap reaches must not overflow.
             let last = size[axis].checked_mul(self.stride[axis]);

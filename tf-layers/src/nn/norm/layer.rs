@@ -35,7 +35,7 @@ pub struct LayerNorm<'w> {
     /// ε.
     pub epsilon: f32,
     /// The function applied to the result.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
 }
 
 impl LayerNorm<'_> {
@@ -66,6 +66,7 @@ impl LayerNorm<'_> {
 
     /// The layer for slices with the dims `[outer, axis, inner]`.
     fn compute(&self, isa: Isa, dims: [usize; 3], x: &[f32], y: &mut [f32]) -> Result<()> {
+        self.activation.check_elementwise()?;
         check_len("gamma", dims[1], self.gamma.map_or(dims[1], <[f32]>::len))?;
         check_len("beta", dims[1], self.beta.map_or(dims[1], <[f32]>::len))?;
         if y.is_empty() {

@@ -284,12 +284,16 @@ impl Kernel for PoolKernel<'_> {
                     let window = Window::new(self.kind, self.axes, [slice, line, column], self.channels, x);
                     let mut channel = 0;
                     while channel + 4 * S::LANES <= self.channels {
-                        window.pool::<S, 4>(s, channel, part_mut(y, channel..));
+                        window.pool::<S, 4>(s, channel, y);
                         channel += 4 * S::LANES;
                     }
-                    while channel < self.channels {
-                        window.pool::<S, 1>(s, channel, part_mut(y, channel..));
+                    while channel + S::LANES <= self.channels {
+                        window.pool::<S, 1>(s, channel, y);
                         channel += S::LANES;
+                    }
+                    if channel < self.channels {
+                        // The last vector overlaps the one before it, unless it is the only one.
+                        window.pool::<S, 1>(s, self.channels.saturating_sub(S::LANES), y);
                     }
                 }
             }
@@ -337,7 +341,7 @@ impl<'a> Window<'a> {
         Self { axes, channels, x, origins, taps, start, divisor }
     }
 
-    /// Pools `N` vectors of channels from `channel` on; the last may be incomplete.
+    /// Pools `N` vectors of channels from `channel` on. A pixel with fewer channels is the first part of a vector.
     #[inline(always)]
     fn pool<S: Simd, const N: usize>(&self, s: S, channel: usize, y: &mut [f32]) {
         let mut result = [s.splat(self.start); N];
@@ -350,10 +354,11 @@ impl<'a> Window<'a> {
                 for tap_x in self.taps[2].clone() {
                     let column = (self.origins[2] + (tap_x * horizontal.dilation) as isize) as usize;
                     let pixel = (slice * vertical.input + line) * horizontal.input + column;
-                    let x = part(part(self.x, pixel * self.channels + channel..), ..width);
+                    let x = part(self.x, pixel * self.channels + channel..);
                     for (i, result) in result.iter_mut().enumerate() {
                         let x = part(x, i * S::LANES..);
-                        let x = if width == N * S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
+                        // What follows the pixel in memory is not stored.
+                        let x = if x.len() >= S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
                         *result = if self.divisor.is_some() { s.add(*result, x) } else { max(s, *result, x) };
                     }
                 }
@@ -364,7 +369,8 @@ impl<'a> Window<'a> {
                 Some(divisor) => s.div(result, s.splat(divisor)),
                 None => result,
             };
-            s.store_partial(result, part_mut(y, i * S::LANES..width));
+            let y = part_mut(y, channel + i * S::LANES..channel + width);
+            if y.len() >= S::LANES { s.store(result, y) } else { s.store_partial(result, y) }
         }
     }
 }

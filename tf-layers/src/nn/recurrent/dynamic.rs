@@ -2,8 +2,8 @@
 
 use crate::Context;
 use crate::error::{Result, require};
-use crate::nn::Activation;
-use crate::nn::recurrent::{requested, result};
+use crate::nn::recurrent::result;
+use crate::nn::{Activation, requested};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, add, len};
 
@@ -61,7 +61,7 @@ pub struct DynamicRecurrence<const D: usize> {
     /// For each direction, whether it processes the steps from last to first.
     pub reverse: [bool; D],
     /// For each direction, the activations f, g and h.
-    pub activations: [[Activation; 3]; D],
+    pub activations: [[Activation<'static>; 3]; D],
     /// The largest magnitude of the arguments of f and g.
     pub clip: f32,
 }
@@ -125,10 +125,15 @@ impl<const D: usize> DynamicRecurrence<D> {
             peepholes: peepholes.map(|peepholes| peepholes.as_slice()).transpose()?,
         };
         let outputs = Outputs {
-            sequence: requested(&mut sequence, [steps, D, batch, units], "y")?,
+            sequence: requested(
+                sequence.as_mut(),
+                [steps, D, batch, units],
+                "y",
+                "be [steps, directions, batch, units]",
+            )?,
             last: [
-                requested(&mut h, [D, batch, units], "last state")?,
-                requested(&mut c, [D, batch, units], "last state")?,
+                requested(h.as_mut(), [D, batch, units], "last state", "be [directions, batch, units]")?,
+                requested(c.as_mut(), [D, batch, units], "last state", "be [directions, batch, units]")?,
             ],
         };
         layer.compute(cx.isa, dims, &inputs, outputs, cx.scratch)?;
@@ -140,7 +145,7 @@ impl<const D: usize> DynamicRecurrence<D> {
 struct Layer<'a> {
     cell: DynamicCell,
     reverse: &'a [bool],
-    activations: &'a [[Activation; 3]],
+    activations: &'a [[Activation<'static>; 3]],
     clip: f32,
 }
 
@@ -149,6 +154,9 @@ impl Layer<'_> {
     fn dims(&self, x: &View<'_, f32, 3>, weights: &DynamicWeights<'_>) -> Result<[usize; 4]> {
         let ([steps, batch, size], [_, _, units]) = (x.dims(), weights.recurrent.dims());
         let (directions, gates) = (self.reverse.len(), len(&[self.cell.gates(), units])?);
+        for activation in self.activations.as_flattened() {
+            activation.check_elementwise()?;
+        }
         let kernel = weights.kernel.dims() == [directions, gates, size];
         require(kernel, "kernel", "be [directions, gates · units, in]")?;
         let recurrent = weights.recurrent.dims() == [directions, gates, units];

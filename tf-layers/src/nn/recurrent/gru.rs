@@ -47,9 +47,9 @@ pub struct Gru<'w> {
     /// The number of elements of a state.
     pub units: usize,
     /// The activation of the candidate, usually tanh.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The activation of the gates, usually sigmoid.
-    pub recurrent_activation: Activation,
+    pub recurrent_activation: Activation<'w>,
     /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
@@ -158,6 +158,8 @@ impl<'w> Gru<'w> {
                 require(dims(candidate) == [1, units, units], "candidate", "be [units, units]")?;
             }
         }
+        self.activation.check_elementwise()?;
+        self.recurrent_activation.check_elementwise()?;
         check_bias(self.bias, gates)?;
         check_bias(self.recurrent_bias, gates)
     }

@@ -44,9 +44,9 @@ pub struct Lstm<'w> {
     /// The number of elements of a state.
     pub units: usize,
     /// The activation of the cell, usually tanh.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// The activation of the gates, usually sigmoid.
-    pub recurrent_activation: Activation,
+    pub recurrent_activation: Activation<'w>,
     /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
@@ -123,6 +123,8 @@ impl<'w> Lstm<'w> {
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
         let state = sequence.state();
         check_bias(self.bias, gates)?;
+        self.activation.check_elementwise()?;
+        self.recurrent_activation.check_elementwise()?;
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
         if state == 0 {

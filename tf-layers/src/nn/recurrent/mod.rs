@@ -3,6 +3,7 @@
 use crate::checked::{copy, part_mut};
 use crate::error::{Result, require};
 use crate::gemm::{Gemm, Linear, RowMajor};
+use crate::nn::requested;
 use crate::simd::{F32, Isa};
 use crate::tensor::{View, ViewMut};
 
@@ -109,7 +110,7 @@ impl<'a, const N: usize> Sequence<'a, N> {
 
     /// Checks the output of a state after the last step, if it is requested, and borrows its elements.
     pub fn last<'y>(&self, last: &'y mut Option<ViewMut<'_, f32, 2>>) -> Result<Option<&'y mut [f32]>> {
-        requested(last, [self.batch, self.units], "last state")
+        requested(last.as_mut(), [self.batch, self.units], "last state", "be [batch, units]")
     }
 
     /// The number of elements of a state.
@@ -191,17 +192,6 @@ fn recur<'a>(
     y: &mut [f32],
 ) {
     gemm.reverse(step % 2 == 1).run(isa, batch, h, y);
-}
-
-/// Borrows the elements of an output, if it is requested. Fails if its dims differ from `dims`.
-pub(crate) fn requested<'y, const R: usize>(
-    result: &'y mut Option<ViewMut<'_, f32, R>>,
-    dims: [usize; R],
-    what: &'static str,
-) -> Result<Option<&'y mut [f32]>> {
-    let Some(result) = result else { return Ok(None) };
-    require(result.dims() == dims, what, "have the dims of the result")?;
-    Ok(Some(result.as_mut_slice()?))
 }
 
 /// The view of an output. Empty if it was not requested.

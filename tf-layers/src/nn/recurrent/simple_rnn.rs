@@ -42,7 +42,7 @@ pub struct SimpleRnn<'w> {
     /// The number of elements of a state.
     pub units: usize,
     /// The activation, usually tanh.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// Whether y holds the states after all steps, not only after the last one.
     pub return_sequences: bool,
     /// The order of the steps.
@@ -115,6 +115,7 @@ impl<'w> SimpleRnn<'w> {
         require(recurrent == [1, units, units], "recurrent", "be [units, units]")?;
         let state = sequence.state();
         check_bias(self.bias, units)?;
+        self.activation.check_elementwise()?;
         let inputs = len(&[batch, steps, units])?;
         let scratch = scratch.write(add(inputs, state)?)?;
         if state == 0 {

@@ -8,6 +8,7 @@ use core::array;
 use core::ops::Range;
 
 use crate::Context;
+use crate::checked::{copy, element, part, part_mut};
 use crate::error::{Result, require};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{View, ViewMut};
@@ -277,7 +278,7 @@ fn blocks<const N: usize>(
     let outside = if let Coordinates::Crop { outside, .. } = axis.coordinates { outside } else { 0.0 };
     for start in places.clone().step_by(BLOCK) {
         let mut taps = [Taps { rows: [0; N], weights: [0.0; N], outside: false }; BLOCK];
-        let taps = &mut taps[..BLOCK.min(places.end - start)];
+        let taps = part_mut(&mut taps, ..BLOCK.min(places.end - start));
         for (taps, at) in taps.iter_mut().zip(start..) {
             *taps = taps_of(at);
             taps.outside = axis.is_outside(at);
@@ -325,7 +326,8 @@ struct Taps<const N: usize> {
 impl<const N: usize> Taps<N> {
     /// Consecutive elements from `first` on; indices outside the axis are clamped to the border.
     fn new(first: i64, weights: [f32; N], axis: Axis) -> Self {
-        let row = |tap: usize| first.saturating_add(tap as i64).clamp(0, axis.input as i64 - 1) as usize;
+        let last = (axis.input as i64 - 1).max(0);
+        let row = |tap: usize| first.saturating_add(tap as i64).clamp(0, last) as usize;
         Self { rows: core::array::from_fn(row), weights, outside: false }
     }
 }
@@ -350,13 +352,15 @@ impl<const N: usize> Kernel for InterpolationKernel<'_, N> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let inner = self.inner;
-        let outer = self.x.chunks_exact(self.input * inner);
-        for (x, y) in outer.zip(self.y.chunks_exact_mut(self.places * inner)) {
-            for (taps, y) in self.taps.iter().zip(y[self.start * inner..].chunks_exact_mut(inner)) {
+        let outer = self.x.chunks_exact((self.input * inner).max(1));
+        for (x, y) in outer.zip(self.y.chunks_exact_mut((self.places * inner).max(1))) {
+            let places = part_mut(y, self.start * inner..).chunks_exact_mut(inner.max(1));
+            for (taps, y) in self.taps.iter().zip(places) {
                 if taps.outside {
                     y.fill(self.outside);
                 } else if N == 1 {
-                    y.copy_from_slice(&x[taps.rows[0] * inner..][..inner]);
+                    let start = taps.rows[0] * inner;
+                    copy(y, part(x, start..start + inner));
                 } else {
                     weighted_sum(s, x, taps, y);
                 }
@@ -371,13 +375,13 @@ fn weighted_sum<S: Simd, const N: usize>(s: S, x: &[f32], taps: &Taps<N>, y: &mu
     let width = y.len();
     let mut rows = [x; N];
     for (row, &at) in rows.iter_mut().zip(&taps.rows) {
-        *row = &x[at * width..][..width];
+        *row = part(x, at * width..at * width + width);
     }
     if width < S::LANES {
         for (i, y) in y.iter_mut().enumerate() {
             *y = 0.0;
             for (row, weight) in rows.iter().zip(&taps.weights) {
-                *y += weight * row[i];
+                *y += weight * element(row, i).copied().unwrap_or_default();
             }
         }
         return;
@@ -387,8 +391,8 @@ fn weighted_sum<S: Simd, const N: usize>(s: S, x: &[f32], taps: &Taps<N>, y: &mu
         let at = at.min(width - S::LANES);
         let mut sum = s.splat(0.0);
         for (row, &weight) in rows.iter().zip(&taps.weights) {
-            sum = s.fma(s.load(&row[at..]), s.splat(weight), sum);
+            sum = s.fma(s.load(part(row, at..)), s.splat(weight), sum);
         }
-        s.store(sum, &mut y[at..]);
+        s.store(sum, part_mut(y, at..));
     }
 }

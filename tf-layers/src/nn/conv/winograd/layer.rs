@@ -27,7 +27,7 @@ pub struct WinogradConv2d<'w> {
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the result.
-    pub activation: Activation,
+    pub activation: Activation<'w>,
     /// Height and width of the kernel.
     pub kernel_size: [usize; 2],
     /// Channels of x.
@@ -87,6 +87,7 @@ impl<'w> WinogradConv2d<'w> {
         let pixels = len(&[batch, vertical.output, horizontal.output])?;
         y.check(pixels, n)?;
         check_bias(self.bias, n)?;
+        self.activation.check(n)?;
         if pixels == 0 || n == 0 {
             return Ok(());
         }
@@ -101,7 +102,7 @@ impl<'w> WinogradConv2d<'w> {
         let images = pixels / (vertical.output * horizontal.output);
         let most = (images * vertical.output).div_ceil(threads);
         let part_size = PartSize::new(tile, tiles, most, height, self.in_channels, n)?;
-        let ((low, high), rest) = self.activation.split();
+        let (rectifier, rest) = self.activation.split();
         let image = Winograd {
             isa,
             kernel: self.kernel,
@@ -110,7 +111,7 @@ impl<'w> WinogradConv2d<'w> {
             part_size,
             tile,
             outputs,
-            epilogue: Linear { bias: self.bias, accumulate, low, high },
+            epilogue: Linear { bias: self.bias, accumulate, rectifier },
             stride: y.of,
         };
         let parts = images * image.parts();

@@ -157,7 +157,6 @@ pub(super) fn transform_output<S: Simd, K: Transform<T>, const T: usize>(
     epilogue: Linear<'_>,
     y: &mut [f32],
 ) {
-    let (low, high) = (s.splat(epilogue.low), s.splat(epilogue.high));
     let mut channel = 0;
     while channel < channels {
         let width = S::LANES.min(channels - channel);
@@ -180,7 +179,7 @@ pub(super) fn transform_output<S: Simd, K: Transform<T>, const T: usize>(
                 if epilogue.accumulate {
                     sum = s.add(sum, if whole { s.load(pixel) } else { s.load_partial(pixel, 0.0) });
                 }
-                let sum = s.min(high, s.max(low, sum));
+                let sum = epilogue.rectifier.apply(s, sum, channel, width);
                 if whole { s.store(sum, pixel) } else { s.store_partial(sum, pixel) }
             }
         }

@@ -1,0 +1,156 @@
+//! The epilogues of products of bytes.
+
+use core::hint::black_box;
+use core::ops::Range;
+
+use super::Epilogue;
+use super::epilogue::{Tile, load};
+use crate::checked::part;
+use crate::simd::{Accumulator, Accumulators, PANEL, Portable, Simd};
+
+/// Rounds products of bytes to bytes: C = clamp(round((A·B + bias)·multipliers)) + zero point.
+///
+/// The product with a multiplier is rounded to `f32` once, then to the nearest integer, ties to even. Therefore the result
+/// has the same bits on all instruction sets.
+#[derive(Clone, Copy)]
+pub(crate) struct Requantize<'a> {
+    /// One integer for each column.
+    pub bias: &'a [i32],
+    /// One number for each column.
+    pub multipliers: &'a [f32],
+    pub zero_point: i32,
+    /// The least and greatest result without the zero point. They are integers.
+    pub low: f32,
+    pub high: f32,
+}
+
+impl Requantize<'_> {
+    /// The results of a vector of sums.
+    #[inline(always)]
+    pub fn round<S: Simd>(&self, s: S, sums: S::I32, multipliers: S::F32) -> S::I32 {
+        let scaled = s.mul(s.to_f32(sums), multipliers);
+        // With the bound on the right, NaN becomes the bound.
+        let clamped = s.min(s.max(scaled, s.splat(self.low)), s.splat(self.high));
+        s.iadd(s.to_i32(clamped), s.isplat(self.zero_point))
+    }
+
+    /// The result of a sum.
+    pub fn round_one(&self, sum: i32, multiplier: f32) -> u8 {
+        let s = Portable;
+        self.round(s, s.isplat(sum), s.splat(multiplier))[0] as u8
+    }
+
+    /// Stores the results of a panel of sums in the columns of `c`.
+    #[inline(always)]
+    pub fn store_panel<S: Simd>(&self, s: S, mut sums: S::IntPanel, multipliers: S::Panel, c: &mut [u8]) {
+        for lane in 0..PANEL / S::LANES {
+            sums[lane] = self.round(s, sums[lane], multipliers[lane]);
+        }
+        s.store_bytes(sums, c);
+    }
+}
+
+impl Epilogue<i32> for Requantize<'_> {
+    type Output = u8;
+    const PARTIAL_SUMS: bool = false;
+
+    #[inline(always)]
+    fn block(self, _first: bool, _last: bool) -> Self {
+        self
+    }
+
+    fn columns(self, range: Range<usize>) -> Self {
+        Self { bias: &self.bias[range.clone()], multipliers: &self.multipliers[range], ..self }
+    }
+
+    #[inline(always)]
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[S::IntPanel; P]; MR] {
+        [load::<S, i32, P>(s, tile.columns_of(self.bias)); MR]
+    }
+
+    #[inline(always)]
+    fn store<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        sums: Accumulators<S, i32, MR, P>,
+        c: &mut [u8],
+    ) {
+        // A loop over the rows, not unrolled: the code of a tile would otherwise be several times as long. The loop reads
+        // the sums in memory; hidden from the compiler, they stay in registers until here.
+        let sums = black_box(sums);
+        let multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
+        for (i, sums) in sums.iter().enumerate() {
+            let (whole, rest) = tile.row_of(i, c).as_chunks_mut::<PANEL>();
+            if let Some(whole) = whole.first_chunk_mut::<P>() {
+                for j in 0..P {
+                    self.store_panel(s, sums[j], multipliers[j], &mut whole[j]);
+                }
+                continue;
+            }
+            for (c, (&sums, &multipliers)) in whole.iter_mut().zip(sums.iter().zip(&multipliers)) {
+                self.store_panel(s, sums, multipliers, c);
+            }
+            self.store_panel(s, sums[P - 1], multipliers[P - 1], rest);
+        }
+    }
+}
+
+/// Scales products of bytes to floats: C = (A·B + offsets)·multipliers + bias.
+#[derive(Clone, Copy)]
+pub(crate) struct Dequantize<'a> {
+    /// One integer for each column.
+    pub offsets: &'a [i32],
+    /// One number for each column.
+    pub multipliers: &'a [f32],
+    /// One number for each column.
+    pub bias: Option<&'a [f32]>,
+}
+
+impl Epilogue<i32> for Dequantize<'_> {
+    type Output = f32;
+    const PARTIAL_SUMS: bool = false;
+    const NARROW: bool = true;
+
+    #[inline(always)]
+    fn block(self, _first: bool, _last: bool) -> Self {
+        self
+    }
+
+    fn columns(self, range: Range<usize>) -> Self {
+        Self {
+            offsets: &self.offsets[range.clone()],
+            multipliers: &self.multipliers[range.clone()],
+            bias: self.bias.map(|bias| &bias[range]),
+        }
+    }
+
+    #[inline(always)]
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[S::IntPanel; P]; MR] {
+        [load::<S, i32, P>(s, tile.columns_of(self.offsets)); MR]
+    }
+
+    #[inline(always)]
+    fn store<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        sums: Accumulators<S, i32, MR, P>,
+        c: &mut [f32],
+    ) {
+        let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        for (i, sums) in sums.iter().enumerate() {
+            let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
+            for (j, (sums, (c, multipliers))) in sums.iter().zip(panels).enumerate() {
+                let multipliers = f32::load(s, multipliers);
+                let bias = self.bias.map(|bias| part(tile.columns_of(bias), j * PANEL..j * PANEL + c.len()));
+                let mut result = f32::load(s, bias.unwrap_or_default());
+                for lane in 0..PANEL / S::LANES {
+                    // Not fused, so that all instruction sets give the same bits.
+                    result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multipliers[lane]), result[lane]);
+                }
+                f32::store(s, result, c);
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Fully connected layers.
+
+use super::product::{BytesEpilogue, Operand, Product};
+use super::{Byte, Requantization};
+use crate::Context;
+use crate::error::{Result, check_len, require};
+use crate::gemm::Matrix;
+use crate::simd::Isa;
+use crate::tensor::{Columns, View, ViewMut, check_rows, len};
+
+/// A fully connected layer on quantized tensors: y = requantize(x·kernel + bias) along the last axis of x.
+///
+/// ```
+/// use tf_layers::nn::{QuantizedDense, Requantization};
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // x = 0.5·(q − 10), y = 2·(q − 100). The matrix has 2 rows and 1 column, padded to 4 and 16: weights 3 and −1, scale 1.
+/// let mut kernel = [0; 64];
+/// (kernel[0], kernel[1]) = (3, -1);
+/// // The zero point of x times the weights.
+/// let bias = [-10 * (3 - 1)];
+/// let layer = QuantizedDense {
+///     kernel: Matrix::new(&kernel, 1, 2, 1)?,
+///     bias: &bias,
+///     requantization: Requantization::new::<u8>(&[0.5 * 1.0 / 2.0], 100),
+/// };
+/// // 5·3 − 1·1 = 14 = 2·(107 − 100)
+/// let x = View::new(&[20_u8, 12], [1, 2])?;
+/// let mut y = [0_u8];
+/// let y = layer.run(cx, x, ViewMut::new(&mut y, [1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [107]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QuantizedDense<'w> {
+    /// `[k, n]`
+    pub kernel: Matrix<'w, i8>,
+    /// `[n]`: the bias minus the zero point of x times the sums of the weights. See the [module](crate::nn).
+    pub bias: &'w [i32],
+    /// From sums to y.
+    pub requantization: Requantization<'w>,
+}
+
+impl<'w> QuantizedDense<'w> {
+    /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may be columns of a wider tensor.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, kernel, bias and multipliers do not match, or the requantization does not suit the type of y.
+    pub fn run<'y, X: Byte, Y: Byte, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, X, R>,
+        mut y: ViewMut<'y, Y, R>,
+    ) -> Result<View<'y, Y, R>> {
+        check_rows(&x.dims(), &y.dims())?;
+        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        let epilogue = self.requantization.epilogue::<Y>(self.bias, self.kernel.cols())?;
+        self.compute::<X, _>(cx.isa, x.rows(), X::bits(x.as_slice()?), Columns::bits(&mut y), epilogue)?;
+        Ok(y.into_view())
+    }
+
+    /// Computes y = (x·kernel + bias)·multipliers + `bias` in `f32`, for results that are not quantized. Of the
+    /// requantization, it uses the multipliers only: x's scale times those of the weights.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, kernel, biases and multipliers do not match.
+    pub fn run_f32<'y, X: Byte, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, X, R>,
+        bias: Option<&[f32]>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_rows(&x.dims(), &y.dims())?;
+        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        let epilogue = self.requantization.float_epilogue(self.bias, bias, self.kernel.cols())?;
+        self.compute::<X, _>(cx.isa, x.rows(), X::bits(x.as_slice()?), Columns::of(&mut y), epilogue)?;
+        Ok(y.into_view())
+    }
+
+    /// Computes `rows` rows from the bits of x.
+    pub(super) fn compute<X: Byte, E: BytesEpilogue>(
+        &self,
+        isa: Isa,
+        rows: usize,
+        x: &[u8],
+        mut y: Columns<'_, E::Output>,
+        epilogue: E,
+    ) -> Result<()> {
+        let (k, n) = (self.kernel.rows(), self.kernel.cols());
+        require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
+        check_len("x", len(&[rows, k])?, x.len())?;
+        y.check(rows, n)?;
+        if rows == 0 || n == 0 {
+            return Ok(());
+        }
+        let (a, b, ldc) = (Operand::Matrix(x), self.kernel.group(0), y.of);
+        E::multiply(Product { isa, m: rows, k, n, a, flip: X::FLIP, b, epilogue, c: y.from(0), ldc });
+        Ok(())
+    }
+}

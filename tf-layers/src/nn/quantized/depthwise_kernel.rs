@@ -1,0 +1,305 @@
+//! The kernel of depthwise convolutions on bytes.
+
+use crate::checked::{copy, part, part_mut};
+use crate::gemm::Requantize;
+use crate::simd::{Kernel, MAX_TAPS, PANEL, Rows, Simd, Taps, WIDEST, Window};
+use crate::window::Axis;
+
+/// Bytes of an image that stay in the level-2 cache.
+const CACHE: usize = 128 * 1024;
+
+/// A depthwise convolution with checked arguments.
+#[derive(Clone, Copy)]
+pub(super) struct Depthwise<'a> {
+    /// `[taps, channels · multiplier]`
+    pub kernel: &'a [i8],
+    pub epilogue: Requantize<'a>,
+    /// Vertical and horizontal.
+    pub axes: [Axis; 2],
+    /// The channels of x.
+    pub channels: usize,
+    pub multiplier: usize,
+    /// The bit that makes unsigned bytes of x.
+    pub flip: u8,
+    /// The bits of the padding.
+    pub zero: u8,
+    pub x: &'a [u8],
+}
+
+/// Some lines of a depthwise convolution.
+pub(super) struct DepthwiseKernel<'a> {
+    pub of: Depthwise<'a>,
+    /// The index of the first line of `y` among the lines of all images.
+    pub first: usize,
+    pub y: &'a mut [u8],
+}
+
+impl Kernel for DepthwiseKernel<'_> {
+    type Output = ();
+    const BYTES: bool = true;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { of, first, y } = self;
+        let outputs = of.channels * of.multiplier;
+        if of.multiplier > 1 || of.taps() > MAX_TAPS {
+            return of.run_any(first, y);
+        }
+        // The bytes of a tap that are read at a time; with a stride of 1, those of several narrow pixels.
+        let width = if const { S::QUADS } { 4 * S::LANES } else { PANEL };
+        let narrow = of.axes[1].stride == 1 && width.is_multiple_of(outputs);
+        let pixels = if narrow { width / outputs } else { 1 };
+        let taps = of.offsets();
+        // As many lines at a time as read a part of the image that stays in the caches for all channels.
+        let read = of.axes[1].input.saturating_mul(of.axes[0].stride).saturating_mul(outputs);
+        let lines = (CACHE / read.max(1)).max(1);
+        let line_len = of.axes[1].output * outputs;
+        for (i, y) in y.chunks_mut(lines.saturating_mul(line_len)).enumerate() {
+            let mut channel = 0;
+            while channel < outputs {
+                let count = width.min(outputs - channel);
+                let block = Block { of: &of, width, pixels, channel, count, taps: taps.as_ref() };
+                block.run(s, first + i * lines, y);
+                channel += count;
+            }
+        }
+    }
+}
+
+impl<'a> Depthwise<'a> {
+    /// The number of taps. It does not overflow, because the kernel has as many weights per output.
+    fn taps(&self) -> usize {
+        self.axes[0].size * self.axes[1].size
+    }
+
+    /// The offsets of the taps of a window. `None` if one overflows; then no window is inside the image.
+    fn offsets(&self) -> Option<Taps> {
+        let [vertical, horizontal] = self.axes;
+        let line = horizontal.input.checked_mul(self.channels)?;
+        Taps::new(self.taps(), |tap| {
+            let line = (tap / horizontal.size).checked_mul(vertical.dilation)?.checked_mul(line)?;
+            let pixel = (tap % horizontal.size).checked_mul(horizontal.dilation)?;
+            line.checked_add(pixel.checked_mul(self.channels)?)
+        })
+    }
+
+    /// The image and the top of the windows of line `line`.
+    fn line(&self, line: usize) -> (&'a [u8], isize) {
+        let [vertical, horizontal] = self.axes;
+        let image = vertical.input * horizontal.input * self.channels;
+        let (sample, line) = (line / vertical.output, line % vertical.output);
+        (part(part(self.x, sample * image..), ..image), vertical.origin(line))
+    }
+
+    /// Computes lines of any convolution, one result after the other.
+    fn run_any(&self, first: usize, y: &mut [u8]) {
+        let [vertical, horizontal] = self.axes;
+        let outputs = self.channels * self.multiplier;
+        for (i, y) in y.chunks_exact_mut(horizontal.output * outputs).enumerate() {
+            let (x, top) = self.line(first + i);
+            for (column, y) in y.chunks_exact_mut(outputs).enumerate() {
+                let left = horizontal.origin(column);
+                for (output, y) in y.iter_mut().enumerate() {
+                    let mut sum = self.epilogue.bias[output];
+                    for tap in 0..self.taps() {
+                        let line = vertical.position(top, tap / horizontal.size);
+                        let column = horizontal.position(left, tap % horizontal.size);
+                        let pixel = line.zip(column).map(|(line, column)| line * horizontal.input + column);
+                        let at = |pixel| x[pixel * self.channels + output / self.multiplier];
+                        let x = i32::from(pixel.map_or(self.zero, at) ^ self.flip);
+                        sum += x * i32::from(self.kernel[tap * outputs + output]);
+                    }
+                    *y = self.epilogue.round_one(sum, self.epilogue.multipliers[output]);
+                }
+            }
+        }
+    }
+}
+
+/// Neighbouring channels, of one pixel or of all channels of several pixels.
+struct Block<'a> {
+    of: &'a Depthwise<'a>,
+    /// The bytes of a tap that are read at a time.
+    width: usize,
+    pixels: usize,
+    channel: usize,
+    /// The channels of a pixel.
+    count: usize,
+    taps: Option<&'a Taps>,
+}
+
+impl Block<'_> {
+    /// Computes the channels of the block in all lines of `y`.
+    #[inline(always)]
+    fn run<S: Simd>(&self, s: S, first: usize, y: &mut [u8]) {
+        let Depthwise { ref axes, channels, zero, .. } = *self.of;
+        let [vertical, horizontal] = axes;
+        let weights = Weights::new(s, self);
+        let padding = [zero; WIDEST];
+        let mut copies = [[0; WIDEST]; MAX_TAPS];
+        for (i, y) in y.chunks_exact_mut(horizontal.output * channels).enumerate() {
+            let (x, top) = self.of.line(first + i);
+            let inside = vertical.inside(top);
+            let mut column = 0;
+            while column < horizontal.output {
+                let pixels = self.pixels.min(horizontal.output - column);
+                let (left, last) = (horizontal.origin(column), horizontal.origin(column + pixels - 1));
+                let y = part_mut(y, column * channels + self.channel..);
+                let y = part_mut(y, ..pixels * self.count);
+                let mut window = None;
+                if inside && horizontal.inside(left) && horizontal.inside(last) {
+                    let pixel = top as usize * horizontal.input + left as usize;
+                    let x = part(x, pixel * channels + self.channel..);
+                    window = self.taps.and_then(|taps| taps.of(s, x));
+                }
+                if let Some(window) = window {
+                    weights.multiply(s, &window, y);
+                } else {
+                    let mut rows = Rows::new(&padding);
+                    self.find(s, x, [top, left], pixels, &mut copies, &mut rows);
+                    weights.multiply(s, &rows.window(), y);
+                }
+                column += pixels;
+            }
+        }
+    }
+
+    /// Finds the taps of `pixels` windows, of which some may be in the padding. Copies those that are not in one piece.
+    #[inline(always)]
+    fn find<'r, S: Simd>(
+        &self,
+        s: S,
+        x: &'r [u8],
+        [top, left]: [isize; 2],
+        pixels: usize,
+        copies: &'r mut [[u8; WIDEST]; MAX_TAPS],
+        rows: &mut Rows<'r>,
+    ) {
+        let Depthwise { ref axes, channels, zero, .. } = *self.of;
+        let [vertical, horizontal] = axes;
+        let lines = copies.chunks_exact_mut(horizontal.size).take(vertical.size).enumerate();
+        for (tap_y, copies) in lines {
+            let Some(line) = vertical.position(top, tap_y) else { continue };
+            let line = part(x, line * horizontal.input * channels..);
+            for (tap_x, to) in copies.iter_mut().enumerate() {
+                let tap = tap_y * horizontal.size + tap_x;
+                if pixels == 1 {
+                    let Some(column) = horizontal.position(left, tap_x) else { continue };
+                    let row = part(line, column * channels + self.channel..);
+                    if row.len() >= self.width {
+                        rows.set(s, tap, row);
+                        continue;
+                    }
+                    copy(part_mut(to, ..self.count), part(row, ..self.count));
+                } else {
+                    for (pixel, to) in to.chunks_exact_mut(self.count).enumerate().take(pixels) {
+                        match horizontal.position(left + pixel as isize, tap_x) {
+                            Some(column) => copy(to, part(part(line, column * channels..), ..self.count)),
+                            None => to.fill(zero),
+                        }
+                    }
+                }
+                rows.set(s, tap, to);
+            }
+        }
+    }
+}
+
+/// The weights of a block in registers' order, and its epilogue.
+struct Weights<'a, S: Simd> {
+    of: &'a Depthwise<'a>,
+    taps: usize,
+    /// If not `QUADS`: per tap.
+    panels: [S::IntPanel; MAX_TAPS],
+    panel_bias: S::IntPanel,
+    panel_multipliers: S::Panel,
+    /// If `QUADS`: per four taps.
+    quads: [[S::I32; 4]; MAX_TAPS / 4],
+    bias: [S::I32; 4],
+    multipliers: [S::F32; 4],
+}
+
+impl<'a, S: Simd> Weights<'a, S> {
+    #[inline(always)]
+    fn new(s: S, block: &Block<'a>) -> Self {
+        let Block { of, channel, count, pixels, .. } = *block;
+        let (taps, zero) = (of.taps(), s.isplat(0));
+        let mut weights = Self {
+            of,
+            taps,
+            panels: [s.int_panel(0); MAX_TAPS],
+            panel_bias: s.int_panel(0),
+            panel_multipliers: s.panel(0.0),
+            quads: [[zero; 4]; MAX_TAPS / 4],
+            bias: [zero; 4],
+            multipliers: [s.splat(0.0); 4],
+        };
+        let bias = part(of.epilogue.bias, channel..channel + count);
+        let multipliers = part(of.epilogue.multipliers, channel..channel + count);
+        let kernel =
+            |tap: usize| part(of.kernel, tap * of.channels + channel..tap * of.channels + channel + count);
+        if const { !S::QUADS } {
+            // With several pixels, their channels are repeated.
+            let (mut ints, mut floats) = ([0; PANEL], [0.0; PANEL]);
+            repeat(&mut ints, bias, pixels, |x| x);
+            repeat(&mut floats, multipliers, pixels, |x| x);
+            weights.panel_bias = s.load_ints(&ints);
+            weights.panel_multipliers = s.load_panel(&floats);
+            for (tap, panel) in weights.panels.iter_mut().enumerate().take(taps) {
+                repeat(&mut ints, kernel(tap), pixels, i32::from);
+                *panel = s.load_ints(&ints);
+            }
+            return weights;
+        }
+        let (mut ints, mut floats) = ([0.0; WIDEST], [0.0; WIDEST]);
+        repeat(&mut ints, bias, pixels, |x| f32::from_bits(x.cast_unsigned()));
+        repeat(&mut floats, multipliers, pixels, |x| x);
+        let (mut ordered_ints, mut ordered_floats) = ([0.0; WIDEST], [0.0; WIDEST]);
+        for at in 0..4 * S::LANES {
+            // See `Simd::interleave`.
+            let channel = at % S::LANES / 4 * 16 + at / S::LANES * 4 + at % 4;
+            (ordered_ints[at], ordered_floats[at]) = (ints[channel], floats[channel]);
+        }
+        for i in 0..4 {
+            weights.bias[i] = s.bits(s.load(&ordered_ints[i * S::LANES..]));
+            weights.multipliers[i] = s.load(&ordered_floats[i * S::LANES..]);
+        }
+        for (quad, to) in weights.quads.iter_mut().enumerate().take(taps.div_ceil(4)) {
+            let mut rows = [zero; 4];
+            for (i, row) in rows.iter_mut().enumerate() {
+                let mut bytes = [0; WIDEST];
+                if 4 * quad + i < taps {
+                    repeat(&mut bytes, kernel(4 * quad + i), pixels, i8::cast_unsigned);
+                }
+                *row = s.load_quads(&bytes);
+            }
+            *to = s.interleave(rows);
+        }
+        weights
+    }
+
+    /// Computes the results of a window.
+    #[inline(always)]
+    fn multiply(&self, s: S, window: &Window<'_>, y: &mut [u8]) {
+        let Depthwise { epilogue, flip, .. } = self.of;
+        if const { !S::QUADS } {
+            let sums = window.sum_panel(s, self.taps, &self.panels, *flip, self.panel_bias);
+            return epilogue.store_panel(s, sums, self.panel_multipliers, y);
+        }
+        let mut sums = window.sum_quads(s, self.taps, &self.quads, *flip, self.bias);
+        for i in 0..4 {
+            sums[i] = epilogue.round(s, sums[i], self.multipliers[i]);
+        }
+        s.store_quads(s.pack_bytes(sums), y);
+    }
+}
+
+/// Fills `to` with `count` copies of `from`, converted. The rest stays.
+#[inline(always)]
+fn repeat<A: Copy, B>(to: &mut [B], from: &[A], count: usize, convert: impl Fn(A) -> B) {
+    for to in to.chunks_exact_mut(from.len().max(1)).take(count) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = convert(from);
+        }
+    }
+}

@@ -1,0 +1,545 @@
+//! Layers on 8-bit integers on every instruction set, against loops in `i64` and `f32` that round once.
+
+mod common;
+
+use common::window::{CASES, Case, PLAIN};
+use common::{Rng, isas, on, view, view_mut};
+use tf_layers::gemm::Matrix;
+use tf_layers::nn::{
+    Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
+    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMean, QuantizedMul, Requantization,
+};
+
+/// An 8-bit integer type.
+trait Int: Byte + Into<i64> + PartialEq + core::fmt::Debug {
+    const RANGE: [i32; 2];
+    fn of(x: i64) -> Self;
+}
+
+impl Int for u8 {
+    const RANGE: [i32; 2] = [0, 255];
+    fn of(x: i64) -> u8 {
+        x.try_into().unwrap()
+    }
+}
+
+impl Int for i8 {
+    const RANGE: [i32; 2] = [-128, 127];
+    fn of(x: i64) -> i8 {
+        x.try_into().unwrap()
+    }
+}
+
+/// Integers of the whole range of a type; every fifth is the least or the greatest.
+fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
+    let [min, max] = T::RANGE.map(i64::from);
+    let mut at = 0;
+    let mut next = |x: &f32| {
+        at += 1;
+        T::of(match at % 10 {
+            0 => min,
+            5 => max,
+            _ => min + (f64::from(x + 1.0) * 127.9) as i64,
+        })
+    };
+    rng.vec(len).iter().map(|x| next(x)).collect()
+}
+
+/// Packs a row-major `[k, groups · n]` matrix, one element at a time.
+fn packed(w: &[i8], groups: usize, k: usize, n: usize) -> Vec<i8> {
+    let mut out = Vec::new();
+    for group in 0..groups {
+        for panel in 0..n.div_ceil(16) {
+            for quad in 0..k.div_ceil(4) {
+                for column in panel * 16..panel * 16 + 16 {
+                    for row in quad * 4..quad * 4 + 4 {
+                        let inside = column < n && row < k;
+                        out.push(if inside { w[row * groups * n + group * n + column] } else { 0 });
+                    }
+                }
+            }
+        }
+    }
+    out
+}
+
+/// clamp(round(x) + zero point)
+fn rounded<Y: Int>(x: f32, zero_point: i32, [min, max]: [i32; 2]) -> Y {
+    let rounded = f64::from(x).round_ties_even() + f64::from(zero_point);
+    Y::of(rounded.clamp(min.into(), max.into()) as i64)
+}
+
+/// The bounds of a type and those of a `Relu6`, with a zero point for each.
+fn ranges<Y: Int>() -> [(i32, [i32; 2]); 3] {
+    let [min, max] = Y::RANGE;
+    [(min, [min, max]), (max - 100, [min, max]), (min + 30, [min + 30, max - 40])]
+}
+
+/// A layer with weights, and its sums as the definition of a convolution gives them.
+struct Weights {
+    kernel: Vec<i8>,
+    /// With the zero point folded in.
+    bias: Vec<i32>,
+    multipliers: Vec<f32>,
+}
+
+impl Weights {
+    /// Weights `[k, n]` for x of type `X` with this zero point.
+    fn new<X: Int>(rng: &mut Rng, k: usize, n: usize, x_zero_point: i32) -> Self {
+        let kernel: Vec<i8> = ints(rng, k * n);
+        let unsigned = i64::from(x_zero_point) - i64::from(X::RANGE[0]);
+        let bias = (0..n).map(|c| {
+            let sum: i64 = (0..k).map(|p| i64::from(kernel[p * n + c])).sum();
+            (c as i64 * 37 - 400 - unsigned * sum).try_into().unwrap()
+        });
+        let bias = bias.collect();
+        let multipliers =
+            (0..n).map(|c| (0.5 + c as f32 / n as f32) / (40.0 * (k as f32).sqrt() * 25.0)).collect();
+        Self { kernel, bias, multipliers }
+    }
+
+    /// The bias before the zero point was folded in.
+    fn plain_bias(c: usize) -> i64 {
+        c as i64 * 37 - 400
+    }
+}
+
+fn dense<X: Int, Y: Int>(rng: &mut Rng) {
+    for [m, k, n] in [[1, 1, 1], [3, 7, 5], [1, 130, 70], [13, 67, 33], [29, 256, 100], [0, 3, 2]] {
+        for (zero_point, range @ [min, max]) in ranges::<Y>() {
+            let x_zero_point = X::RANGE[m % 2] + [3, -3][m % 2];
+            let weights = Weights::new::<X>(rng, k, n, x_zero_point);
+            let x: Vec<X> = ints(rng, m * k);
+            let scaled = |i: usize| {
+                let products = (0..k).map(|p| {
+                    (x[i / n * k + p].into() - i64::from(x_zero_point))
+                        * i64::from(weights.kernel[p * n + i % n])
+                });
+                let sum: i64 = products.sum::<i64>() + Weights::plain_bias(i % n);
+                sum as f32 * weights.multipliers[i % n]
+            };
+            let expected: Vec<Y> = (0..m * n).map(|i| rounded(scaled(i), zero_point, range)).collect();
+            let float_bias: Vec<f32> = (0..n).map(|c| c as f32 / 8.0).collect();
+            let floats: Vec<f32> = (0..m * n).map(|i| scaled(i) + float_bias[i % n]).collect();
+            let kernel = packed(&weights.kernel, 1, k, n);
+            let layer = QuantizedDense {
+                kernel: Matrix::new(&kernel, 1, k, n).unwrap(),
+                bias: &weights.bias,
+                requantization: Requantization { multipliers: &weights.multipliers, zero_point, min, max },
+            };
+            for isa in isas() {
+                let context = format!("{isa:?} {m}×{k}×{n}");
+                let mut y = vec![Y::default(); m * n];
+                on(isa, |cx| layer.run(cx, view(&x, [m, k]), view_mut(&mut y, [m, n])).map(|_| ())).unwrap();
+                assert_eq!(y, expected, "{context}");
+                let mut wide = vec![Y::default(); m * (n + 3)];
+                let mut columns = view_mut(&mut wide, [m, n + 3]);
+                let columns = columns.slice_columns(2..n + 2).unwrap();
+                on(isa, |cx| layer.run(cx, view(&x, [m, k]), columns).map(|_| ())).unwrap();
+                let found: Vec<Y> = wide.chunks_exact(n + 3).flat_map(|row| row[2..n + 2].to_vec()).collect();
+                assert_eq!(found, expected, "columns {context}");
+                let mut y = vec![f32::NAN; m * n];
+                let (from, to) = (view(&x, [m, k]), view_mut(&mut y, [m, n]));
+                on(isa, |cx| layer.run_f32(cx, from, Some(&float_bias), to).map(|_| ())).unwrap();
+                assert_eq!(y, floats, "{context}");
+            }
+        }
+    }
+}
+
+#[test]
+fn dense_layers() {
+    let mut rng = Rng::new(1);
+    dense::<u8, u8>(&mut rng);
+    dense::<i8, i8>(&mut rng);
+    dense::<u8, i8>(&mut rng);
+}
+
+/// More cases than those of `f32`: taps that are not a multiple of four bytes.
+fn cases() -> impl Iterator<Item = Case> {
+    CASES.into_iter().filter(|case| case.channels[0] < 1000).chain([
+        Case { size: [5, 6], channels: [30, 5], ..PLAIN },
+        Case { size: [5, 6], channels: [66, 40], groups: 2, ..PLAIN },
+        Case { size: [7, 9], channels: [22, 18], kernel: [3, 4], ..PLAIN },
+    ])
+}
+
+fn convolution<X: Int>(rng: &mut Rng) {
+    for (i, case) in cases().enumerate() {
+        let [cin, cout] = case.channels;
+        let (gin, gout) = (cin / case.groups, cout / case.groups);
+        let k = case.kernel[0] * case.kernel[1] * gin;
+        let x_zero_point = X::RANGE[0] + [0, 255, 77, 130][i % 4];
+        let weights = Weights::new::<X>(rng, k, cout, x_zero_point);
+        let x: Vec<X> = ints(rng, case.batch * case.size[0] * case.size[1] * cin);
+        let pixels = case.batch * case.output(0) * case.output(1);
+        let mut sums: Vec<i64> = (0..pixels * cout).map(|i| Weights::plain_bias(i % cout)).collect();
+        case.walk(|to, tap, from| {
+            let Some(from) = from else { return };
+            for o in 0..cout {
+                for c in 0..gin {
+                    let x = x[from * cin + o / gout * gin + c].into() - i64::from(x_zero_point);
+                    sums[to * cout + o] += x * i64::from(weights.kernel[(tap * gin + c) * cout + o]);
+                }
+            }
+        });
+        let (zero_point, range @ [min, max]) = ranges::<i8>()[i % 3];
+        let scaled: Vec<f32> =
+            sums.iter().enumerate().map(|(i, &sum)| sum as f32 * weights.multipliers[i % cout]).collect();
+        let expected: Vec<i8> = scaled.iter().map(|&x| rounded(x, zero_point, range)).collect();
+        let kernel = packed(&weights.kernel, case.groups, k, gout);
+        let kernel = Matrix::new(&kernel, case.groups, k, gout).unwrap();
+        let requantization = Requantization { multipliers: &weights.multipliers, zero_point, min, max };
+        let layer = QuantizedConv2d {
+            kernel,
+            bias: &weights.bias,
+            requantization,
+            x_zero_point,
+            kernel_size: case.kernel,
+            stride: case.stride,
+            dilation: case.dilation,
+            groups: case.groups,
+            in_channels: cin,
+            padding: case.padding,
+        };
+        let (from, to) = (case.input(cin), case.result(cout));
+        for isa in isas() {
+            let mut y = vec![0i8; pixels * cout];
+            on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
+            assert_eq!(y, expected, "{isa:?} {case:?}");
+            let mut y = vec![f32::NAN; pixels * cout];
+            on(isa, |cx| layer.run_f32(cx, view(&x, from), None, view_mut(&mut y, to)).map(|_| ())).unwrap();
+            assert_eq!(y, scaled, "{isa:?} {case:?}");
+            if case.size[0] == 1 && case.kernel[0] == 1 {
+                let layer = QuantizedConv1d {
+                    kernel,
+                    bias: &weights.bias,
+                    requantization,
+                    x_zero_point,
+                    kernel_size: case.kernel[1],
+                    stride: case.stride[1],
+                    dilation: case.dilation[1],
+                    groups: case.groups,
+                    in_channels: cin,
+                    padding: case.padding[1],
+                };
+                let (from, to) = ([from[0], from[2], from[3]], [to[0], to[2], to[3]]);
+                let mut y = vec![0i8; pixels * cout];
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
+                assert_eq!(y, expected, "1d {isa:?} {case:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn convolutions() {
+    let mut rng = Rng::new(2);
+    convolution::<u8>(&mut rng);
+    convolution::<i8>(&mut rng);
+}
+
+fn depthwise<X: Int>(rng: &mut Rng) {
+    let extra = [
+        Case { size: [11, 10], channels: [16, 0], ..PLAIN },
+        Case { size: [11, 10], channels: [32, 0], batch: 2, ..PLAIN },
+        Case {
+            size: [9, 17],
+            channels: [32, 0],
+            stride: [2, 2],
+            kernel: [5, 5],
+            padding: [[2, 2], [1, 2]],
+            ..PLAIN
+        },
+        Case { size: [7, 7], channels: [150, 0], kernel: [5, 5], padding: [[2, 2], [2, 2]], ..PLAIN },
+        Case { size: [8, 9], channels: [96, 0], stride: [2, 1], dilation: [1, 2], ..PLAIN },
+        Case { size: [3, 40], channels: [8, 0], kernel: [3, 17], padding: [[1, 1], [9, 9]], ..PLAIN },
+    ];
+    for (i, case) in cases().chain(extra).enumerate() {
+        for multiplier in [1, 3] {
+            let channels = case.channels[0].min(150);
+            let (outputs, taps) = (channels * multiplier, case.kernel[0] * case.kernel[1]);
+            let x_zero_point = X::RANGE[0] + [0, 255, 77, 130][i % 4];
+            let weights = Weights::new::<X>(rng, taps, outputs, x_zero_point);
+            let x: Vec<X> = ints(rng, case.batch * case.size[0] * case.size[1] * channels);
+            let pixels = case.batch * case.output(0) * case.output(1);
+            let mut sums: Vec<i64> =
+                (0..pixels * outputs).map(|i| Weights::plain_bias(i % outputs)).collect();
+            case.walk(|to, tap, from| {
+                let Some(from) = from else { return };
+                for o in 0..outputs {
+                    let x = x[from * channels + o / multiplier].into() - i64::from(x_zero_point);
+                    sums[to * outputs + o] += x * i64::from(weights.kernel[tap * outputs + o]);
+                }
+            });
+            let (zero_point, range @ [min, max]) = ranges::<u8>()[i % 3];
+            let multipliers = &weights.multipliers;
+            let scaled = sums.iter().enumerate().map(|(i, &sum)| sum as f32 * multipliers[i % outputs]);
+            let expected: Vec<u8> = scaled.map(|x| rounded(x, zero_point, range)).collect();
+            let layer = QuantizedDepthwiseConv2d {
+                kernel: &weights.kernel,
+                bias: &weights.bias,
+                requantization: Requantization { multipliers, zero_point, min, max },
+                x_zero_point,
+                kernel_size: case.kernel,
+                stride: case.stride,
+                dilation: case.dilation,
+                channels,
+                multiplier,
+                padding: case.padding,
+            };
+            let (from, to) = (case.input(channels), case.result(outputs));
+            for isa in isas() {
+                let mut y = vec![0u8; pixels * outputs];
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
+                assert_eq!(y, expected, "{isa:?} {multiplier} {case:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions() {
+    let mut rng = Rng::new(3);
+    depthwise::<u8>(&mut rng);
+    depthwise::<i8>(&mut rng);
+}
+
+/// The sum, and the product, of tensors that broadcast.
+fn binary<A: Int, B: Int, Y: Int>(rng: &mut Rng) {
+    for ([n, h, c], second) in [
+        ([2, 3, 37], [2, 3, 37]),
+        ([2, 3, 37], [1, 1, 37]),
+        ([2, 3, 37], [2, 1, 37]),
+        ([2, 3, 5], [2, 3, 1]),
+        ([1, 1, 256], [1, 1, 256]),
+        ([0, 3, 2], [1, 3, 2]),
+    ] {
+        let x1: Vec<A> = ints(rng, n * h * c);
+        let x2: Vec<B> = ints(rng, second.iter().product());
+        let pairs = |i: usize| {
+            let at = [i / (h * c), i / c % h, i % c];
+            let [_, h, c] = second;
+            let at: Vec<usize> = at.iter().zip(second).map(|(at, dim)| at % dim.max(1)).collect();
+            (x1[i].into(), x2[(at[0] * h + at[1]) * c + at[2]].into())
+        };
+        for (zero_point, range @ [min, max]) in ranges::<Y>() {
+            let add = QuantizedAdd { a: 0.7, b: 1.3, offset: -11.2, zero_point, min, max };
+            let sums = (0..n * h * c).map(|i| {
+                let (x1, x2) = pairs(i);
+                let second = add.b * x2 as f32 + add.offset;
+                rounded(add.a * x1 as f32 + second, zero_point, range)
+            });
+            let sums: Vec<Y> = sums.collect();
+            let x_zero_points = [A::RANGE[0], B::RANGE[1] - 9];
+            let mul = QuantizedMul { x_zero_points, multiplier: 0.0123, zero_point, min, max };
+            let products = (0..n * h * c).map(|i| {
+                let (x1, x2) = pairs(i);
+                let product = (x1 - i64::from(x_zero_points[0])) * (x2 - i64::from(x_zero_points[1]));
+                rounded(product as f32 * mul.multiplier, zero_point, range)
+            });
+            let products: Vec<Y> = products.collect();
+            for isa in isas() {
+                let (a, b) = (view(&x1, [n, h, c]), view(&x2, second));
+                let mut y = vec![Y::default(); n * h * c];
+                on(isa, |cx| add.run(cx, a, b, view_mut(&mut y, [n, h, c])).map(|_| ())).unwrap();
+                assert_eq!(y, sums, "{isa:?}");
+                on(isa, |cx| mul.run(cx, a, b, view_mut(&mut y, [n, h, c])).map(|_| ())).unwrap();
+                assert_eq!(y, products, "{isa:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_and_products() {
+    let mut rng = Rng::new(4);
+    binary::<u8, u8, u8>(&mut rng);
+    binary::<i8, u8, i8>(&mut rng);
+}
+
+fn pooling<X: Int>(rng: &mut Rng) {
+    for case in cases() {
+        let channels = case.channels[0].min(40);
+        let x: Vec<X> = ints(rng, case.batch * case.size[0] * case.size[1] * channels);
+        let x_zero_point = X::RANGE[0] + 100;
+        for count_include_pad in [false, true] {
+            let (zero_point, range @ [min, max]) = ranges::<i8>()[1];
+            let pixels = case.batch * case.output(0) * case.output(1);
+            let (mut sums, mut counts) = (vec![0i64; pixels * channels], vec![0usize; pixels]);
+            case.walk(|to, _, from| {
+                counts[to] += usize::from(from.is_some() || count_include_pad);
+                let Some(from) = from else { return };
+                for c in 0..channels {
+                    sums[to * channels + c] += x[from * channels + c].into() - i64::from(x_zero_point);
+                }
+            });
+            let mean = |(i, &sum): (usize, &i64)| sum as f32 * (1.7 / counts[i / channels].max(1) as f32);
+            let expected: Vec<i8> =
+                sums.iter().enumerate().map(mean).map(|x| rounded(x, zero_point, range)).collect();
+            let layer = QuantizedAveragePool2d {
+                size: case.kernel,
+                stride: case.stride,
+                dilation: case.dilation,
+                padding: case.padding,
+                count_include_pad,
+                x_zero_point,
+                multiplier: 1.7,
+                zero_point,
+                min,
+                max,
+            };
+            for isa in isas() {
+                let mut y = vec![0i8; pixels * channels];
+                let (from, to) = (case.input(channels), case.result(channels));
+                on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
+                assert_eq!(y, expected, "{isa:?} {count_include_pad} {case:?}");
+            }
+        }
+        // The mean of the whole image.
+        let layer = QuantizedMean::new::<u8>(x_zero_point, 0.9, 50);
+        let count = case.size[0] * case.size[1];
+        let expected: Vec<u8> = (0..case.batch * channels)
+            .map(|i| {
+                let x = (0..count).map(|p| x[(i / channels * count + p) * channels + i % channels].into());
+                let sum = x.map(|x| x - i64::from(x_zero_point)).sum::<i64>();
+                rounded(sum as f32 * (0.9 / count.max(1) as f32), 50, u8::RANGE)
+            })
+            .collect();
+        for isa in isas() {
+            let mut y = vec![0u8; case.batch * channels];
+            let to = [case.batch, 1, channels];
+            on(isa, |cx| layer.run(cx, view(&x, case.input(channels)), view_mut(&mut y, to)).map(|_| ()))
+                .unwrap();
+            assert_eq!(y, expected, "{isa:?} {case:?}");
+        }
+    }
+}
+
+#[test]
+fn means() {
+    let mut rng = Rng::new(5);
+    pooling::<u8>(&mut rng);
+    pooling::<i8>(&mut rng);
+}
+
+#[test]
+fn lookups() {
+    let table: Vec<u8> = (0..256).map(|i| (i * 7 % 256) as u8).collect();
+    let layer = QuantizedLookup::new(&table);
+    let x: Vec<i8> = (-128..=127).collect();
+    let expected: Vec<u8> = x.iter().map(|&x| table[usize::from(x.cast_unsigned())]).collect();
+    for isa in isas() {
+        let mut y = vec![0u8; 256];
+        on(isa, |cx| layer.run(cx, view(&x, [256]), view_mut(&mut y, [256])).map(|_| ())).unwrap();
+        assert_eq!(y, expected);
+        let mut y = x.clone();
+        on(isa, |cx| layer.run_in_place(cx, view_mut(&mut y, [256])).map(|_| ())).unwrap();
+        assert!(y.iter().map(|y| y.cast_unsigned()).eq(expected.iter().copied()));
+        let short = QuantizedLookup::new(&table[1..]);
+        assert!(on(isa, |cx| short.run_in_place(cx, view_mut(&mut y, [256])).is_err()));
+    }
+}
+
+/// Multipliers that are not numbers give an element in the range of the activation, the same everywhere.
+#[test]
+fn odd_multipliers() {
+    let kernel = packed(&[1, -1, 0], 1, 1, 3);
+    for multiplier in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE / 8.0, 0.0, -1.0, 1e30] {
+        let multipliers = [multiplier; 3];
+        let layer = QuantizedDense {
+            kernel: Matrix::new(&kernel, 1, 1, 3).unwrap(),
+            bias: &[0; 3],
+            requantization: Requantization { multipliers: &multipliers, zero_point: 7, min: 3, max: 90 },
+        };
+        let results: Vec<Vec<u8>> = isas()
+            .into_iter()
+            .map(|isa| {
+                let mut y = vec![0u8; 3];
+                on(isa, |cx| layer.run(cx, view(&[200u8], [1, 1]), view_mut(&mut y, [1, 3])).map(|_| ()))
+                    .unwrap();
+                y
+            })
+            .collect();
+        assert!(
+            results.iter().all(|y| *y == results[0] && y.iter().all(|y| (3..=90).contains(y))),
+            "{results:?}"
+        );
+    }
+}
+
+#[test]
+fn wrong_arguments_are_errors() {
+    let data = packed(&[1; 6], 1, 2, 3);
+    let kernel = Matrix::new(&data, 1, 2, 3).unwrap();
+    assert!(Matrix::new(&data[1..], 1, 2, 3).is_err());
+    let requantization = Requantization::new::<u8>(&[1.0; 3], 0);
+    let good = QuantizedDense { kernel, bias: &[0; 3], requantization };
+    let conv = QuantizedConv2d::new(kernel, &[0; 3], requantization, [1, 2], 1);
+    let depthwise = QuantizedDepthwiseConv2d::new(&[1; 6], &[0; 3], requantization, [1, 2], 3);
+    for isa in isas() {
+        let run = |layer: QuantizedDense<'_>, x: [usize; 2], y: [usize; 2]| {
+            let (x, mut to) = (vec![1u8; x[0] * x[1]], vec![0u8; y[0] * y[1]]);
+            let dims = [x.len() / 2, 2];
+            on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut to, y)).is_ok())
+        };
+        assert!(run(good, [1, 2], [1, 3]));
+        assert!(!run(good, [1, 2], [1, 2]));
+        assert!(!run(good, [1, 2], [2, 3]));
+        for bad in [
+            Requantization { multipliers: &[1.0; 2], ..requantization },
+            Requantization { zero_point: 256, ..requantization },
+            Requantization { zero_point: -1, ..requantization },
+            Requantization { min: 4, max: 3, ..requantization },
+            Requantization { min: -1, ..requantization },
+            Requantization { max: i32::MAX, ..requantization },
+        ] {
+            assert!(!run(QuantizedDense { requantization: bad, ..good }, [1, 2], [1, 3]), "{bad:?}");
+        }
+        assert!(!run(QuantizedDense { bias: &[0; 2], ..good }, [1, 2], [1, 3]));
+        let run = |layer: QuantizedConv2d<'_>| {
+            let (x, mut y) = ([1u8; 2], [0u8; 3]);
+            on(isa, |cx| layer.run(cx, view(&x, [1, 1, 2, 1]), view_mut(&mut y, [1, 1, 1, 3])).is_ok())
+        };
+        assert!(run(conv));
+        for bad in [
+            QuantizedConv2d { x_zero_point: 256, ..conv },
+            QuantizedConv2d { x_zero_point: -1, ..conv },
+            QuantizedConv2d { stride: [0, 1], ..conv },
+            QuantizedConv2d { kernel_size: [usize::MAX, usize::MAX], ..conv },
+            QuantizedConv2d { padding: [[usize::MAX / 2, 5], [0, 0]], ..conv },
+            QuantizedConv2d { groups: 0, ..conv },
+            QuantizedConv2d { groups: 2, ..conv },
+            QuantizedConv2d { in_channels: 2, ..conv },
+            QuantizedConv2d { bias: &[1; 2], ..conv },
+        ] {
+            assert!(!run(bad), "{bad:?}");
+        }
+        let run = |layer: QuantizedDepthwiseConv2d<'_>| {
+            let (x, mut y) = ([1i8; 6], [0u8; 3]);
+            on(isa, |cx| layer.run(cx, view(&x, [1, 1, 2, 3]), view_mut(&mut y, [1, 1, 1, 3])).is_ok())
+        };
+        assert!(run(depthwise));
+        for bad in [
+            QuantizedDepthwiseConv2d { x_zero_point: 128, ..depthwise },
+            QuantizedDepthwiseConv2d { multiplier: 0, ..depthwise },
+            QuantizedDepthwiseConv2d { multiplier: 2, ..depthwise },
+            QuantizedDepthwiseConv2d { channels: 2, ..depthwise },
+            QuantizedDepthwiseConv2d { kernel: &[1; 5], ..depthwise },
+            QuantizedDepthwiseConv2d { bias: &[1; 2], ..depthwise },
+            QuantizedDepthwiseConv2d { dilation: [1, 0], ..depthwise },
+        ] {
+            assert!(!run(bad), "{bad:?}");
+        }
+        let mut y = [0i8; 2];
+        let mean = QuantizedMean::new::<i8>(0, 1.0, 0);
+        let run = |layer: QuantizedMean, x: &[u8], dims: [usize; 3], y: &mut [i8], to: [usize; 2]| {
+            on(isa, |cx| layer.run(cx, view(x, dims), view_mut(y, to)).is_ok())
+        };
+        assert!(run(mean, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+        assert!(run(mean, &[], [1, 0, 2], &mut y, [1, 2]));
+        assert!(!run(mean, &[1; 6], [2, 3, 1], &mut y, [1, 2]));
+        assert!(!run(QuantizedMean { x_zero_point: -1, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+        assert!(!run(QuantizedMean { max: 128, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+    }
+}

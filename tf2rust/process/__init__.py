@@ -1,0 +1,1 @@
+"""The child process of a conversion: it is started, limited, watched, and cleaned up after."""
