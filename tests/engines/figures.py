@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.crates import ROOT
-from tests.targets.figures import rendered, replace_table
+from tests.targets.figures import update_table
 
 _FILE = ROOT / "build" / "engines.json"
 _DOCUMENT = ROOT / "examples" / "engines" / "README.md"
@@ -31,4 +31,4 @@ def _read() -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    print(replace_table(_DOCUMENT, rendered(COLUMNS, _read().values())))
+    print(update_table(_DOCUMENT, COLUMNS, _read().values(), keys=1))

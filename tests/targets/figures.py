@@ -23,17 +23,20 @@ def record(target: str, model: str, size: str, time: str) -> None:
     _FILE.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
-def rendered(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+def update_table(document: Path, columns: Sequence[str], rows: Iterable[Sequence[str]], keys: int) -> str:
+    """Writes rows into the table between the markers in a document; returns the table.
 
-
-def replace_table(document: Path, table: str) -> str:
-    """Replaces the table between the markers in a document; returns it."""
+    The first ``keys`` columns identify a row. A row of the document that was not measured stays.
+    """
     text = document.read_text("utf-8")
-    document.write_text(_TABLE.sub(lambda _: table, text), encoding="utf-8")
-    return table
+    found = _TABLE.search(text)
+    assert found is not None, f"{document} has no markers"
+    old = (line.strip("| ").split(" | ") for line in found[0].splitlines()[2:])
+    table = {tuple(row[:keys]): row for row in (*old, *rows)}
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    written = "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in table.values())]) + "\n"
+    document.write_text(text[: found.start()] + written + text[found.end() :], encoding="utf-8")
+    return written
 
 
 def kilobytes(*paths: Path) -> str:
@@ -46,4 +49,4 @@ def _read() -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    print(replace_table(_DOCUMENT, rendered(COLUMNS, _read().values())))
+    print(update_table(_DOCUMENT, COLUMNS, _read().values(), keys=2))
