@@ -73,8 +73,8 @@ fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz --keep --workers 2 --seed $$(date +%s) $(if $(SECONDS),--seconds $(SECONDS))
 
 # The packages for other languages and machines, and the examples: builds each, runs it, and writes the figures of the
-# packages to docs/targets.md. Other slow tests run too. Needs cargo's targets for WebAssembly, Cortex-M and musl,
-# Node.js, CMake, a C++ compiler, Chromium and qemu-system-arm.
+# packages to docs/targets.md. Other slow tests run too. Needs cargo's targets for WebAssembly, Cortex-M, RISC-V and
+# musl, Node.js, CMake, a C++ compiler, Chromium, qemu-system-arm and qemu-system-riscv32.
 targets: $(VENV)/installed
 	$(BIN)/pytest -m targets
 	$(BIN)/python -m tests.targets.figures

@@ -86,7 +86,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _isas(widest: str) -> list[str]:
-    return [widest, "avx2"] if widest == "avx512" else [widest]
+    return [widest, "avx2"] if widest.startswith("avx512") else [widest]
 
 
 def _time(model: Model, batch: int, engines: Sequence[str], quick: bool) -> tuple[list[Row], list[str]]:

@@ -20,6 +20,15 @@ def test_convert(tmp_path: Path) -> None:
     assert [row.kind for row in converted.listing.layers] == ["Dense", "Dense", "Softmax"]
 
 
+def test_quantize(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(16, 5)).astype(np.float32)
+    options = {"quantize": "int8", "calibrate": rows, "calibration_method": "minmax", "max_loss": 0.5}
+    converted = tf2rust.convert(graphs.mlp(), tmp_path / "out", "m", **options)  # type: ignore[arg-type]
+    (found,) = converted.agreements
+    assert found.signal_to_noise > 25
+    assert found.rows == 16
+
+
 def test_a_missing_file_is_a_conversion_error(tmp_path: Path) -> None:
     for name in ("absent.onnx", "absent.keras"):
         with pytest.raises(tf2rust.ConversionError, match="absent"):
@@ -47,6 +56,9 @@ def test_a_missing_file_is_a_conversion_error(tmp_path: Path) -> None:
         ({"rates": {"low": 0.5}}, "the rates must descend"),
         ({"rates": {"low": 0.05}, "thresholds": "thresholds.json"}, "give thresholds or rates"),
         ({"binary_classification": "false"}, "--binary_classification 'false'"),
+        ({"quantize": "int4"}, "--quantize int4: must be one of int8, dynamic"),
+        ({"quantize": "int8"}, "--quantize int8 needs samples to calibrate with"),
+        ({"quantize": "int8", "max_loss": 2}, "--max_loss 2: expected a number from 0 to 1"),
         ({"max_memory": 0}, "--max_memory 0"),
         ({"time_limit": -1}, "--time_limit -1"),
     ],

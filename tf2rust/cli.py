@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sys
 import tempfile
@@ -424,7 +425,7 @@ def bundle(
             notes = write_bundle(folders, path_to_save.absolute(), name, layers, progress)
         for note in notes:
             messages.print(f"note: {note}")
-        messages.print(f"{len(folders)} models; next: cd {path_to_save / CRATE} && cargo test --release")
+        messages.print(f"{len(folders)} models; next: {_test(path_to_save / CRATE)}")
         out.print(str(path_to_save / CRATE), markup=False)
 
     _guarded(work)
@@ -558,13 +559,16 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
     if given["as_json"]:
         _print_json(result.as_json(measured))
         return
-    messages.print(
-        f"{len(result.listing.layers)} layers, {result.proof.about()}; next: cd {result.crate} && cargo test --release"
-    )
+    messages.print(f"{len(result.listing.layers)} layers, {result.proof.about()}; next: {_test(result.crate)}")
     _print_figures(messages, result, measured, choices.path_to_save)
     for agreement in result.agreements[:_MOST_FIGURES]:
         messages.print(str(agreement))
     out.print(str(result.crate), markup=False)
+
+
+def _test(crate: Path) -> str:
+    """The shell command that tests a crate."""
+    return f"cd {shlex.quote(str(crate))} && cargo test --release"
 
 
 _MOST_FIGURES = 8

@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from tf2rust.converted.verification import Measured
 
 REPORT_VERSION = 1
+_SHOWN_DEPARTURES = 3
 LARGEST_SIZE = (1 << 31) - 1
 """The largest size that a dimension can be bound to."""
 
@@ -275,6 +276,7 @@ def _match(source: Source, dims: Mapping[str, Size] | None) -> Matched:
 
 
 def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
+    matched.graph.ties_away = source.path.suffix.lower() == ".tflite"
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers, module_paths(source.proto.graph))
     trace_weights(graph, source.proto.graph, source.node_layers)
@@ -324,6 +326,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers, options.license)
         model_info = MODEL_INFO if original.is_onnx else TENSORFLOW_MODEL_INFO
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
+        notes = [*notes, *_departures(found)]
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
         origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
         if quantized is not None:
@@ -341,6 +344,18 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
     notes = [one_line(note) for note in notes]
     folders = options.path_to_save / CRATE, options.path_to_save / model_info
     return Converted(*folders, found, proof, notes, [] if quantized is None else quantized.agreements)
+
+
+def _departures(found: Listing) -> list[str]:
+    """A note about the layers at which a quantized model leaves the integers."""
+    rows = found.departures
+    if not rows:
+        return []
+    named = "; ".join(f"`{row.layer}` ({row.kind}), because {row.reason}" for row in rows[:_SHOWN_DEPARTURES])
+    more = f"; and {len(rows) - _SHOWN_DEPARTURES} more, which `tf2rust patterns` lists" * (
+        len(rows) > _SHOWN_DEPARTURES
+    )
+    return [f"the quantized model computes in float32 at {named}{more}."]
 
 
 def _without_folders(note: str, options: Options) -> str:

@@ -250,3 +250,15 @@ def test_only_stale_staging_folders_of_ours_are_deleted(tmp_path: Path) -> None:
         os.utime(made[name], (then, then))
     with staging_folder(tmp_path / "out"):
         assert {name for name, path in made.items() if path.exists()} == {"fresh", "others"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_of_the_user_is_kept_without_being_read(tmp_path: Path) -> None:
+    _publish(tmp_path / "out")
+    os.mkfifo(tmp_path / "out" / "pipe")
+    os.unlink(tmp_path / "out" / KEEP)
+    os.mkfifo(tmp_path / "out" / KEEP)
+    _publish(tmp_path / "out")
+    assert (tmp_path / "out" / "pipe").is_fifo()
+    assert (tmp_path / "out" / KEEP).read_text() == "zeros"
+    assert (tmp_path / "out" / f"{KEEP}.old").is_fifo()

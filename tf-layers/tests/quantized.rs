@@ -3,12 +3,18 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, isas, on, view, view_mut};
+use common::{Rng, on, view, view_mut};
+use tf_layers::Isa;
 use tf_layers::gemm::Matrix;
 use tf_layers::nn::{
     Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
-    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMean, QuantizedMul, Requantization,
+    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d, QuantizedMean, QuantizedMul,
+    Requantization,
 };
+
+fn isas() -> Vec<Isa> {
+    Isa::available().collect()
+}
 
 /// An 8-bit integer type.
 trait Int: Byte + Into<i64> + PartialEq + core::fmt::Debug {
@@ -34,7 +40,7 @@ impl Int for i8 {
 fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
     let [min, max] = T::RANGE.map(i64::from);
     let mut at = 0;
-    let mut next = |x: &f32| {
+    let next = |x: &f32| {
         at += 1;
         T::of(match at % 10 {
             0 => min,
@@ -42,7 +48,7 @@ fn ints<T: Int>(rng: &mut Rng, len: usize) -> Vec<T> {
             _ => min + (f64::from(x + 1.0) * 127.9) as i64,
         })
     };
-    rng.vec(len).iter().map(|x| next(x)).collect()
+    rng.vec(len).iter().map(next).collect()
 }
 
 /// Packs a row-major `[k, groups · n]` matrix, one element at a time.
@@ -332,7 +338,7 @@ fn binary<A: Int, B: Int, Y: Int>(rng: &mut Rng) {
             });
             let sums: Vec<Y> = sums.collect();
             let x_zero_points = [A::RANGE[0], B::RANGE[1] - 9];
-            let mul = QuantizedMul { x_zero_points, multiplier: 0.0123, zero_point, min, max };
+            let mul = QuantizedMul { x_zero_points, multiplier: 0.0123, offset: 0.0, zero_point, min, max };
             let products = (0..n * h * c).map(|i| {
                 let (x1, x2) = pairs(i);
                 let product = (x1 - i64::from(x_zero_points[0])) * (x2 - i64::from(x_zero_points[1]));
@@ -385,6 +391,7 @@ fn pooling<X: Int>(rng: &mut Rng) {
                 count_include_pad,
                 x_zero_point,
                 multiplier: 1.7,
+                offset: 0.0,
                 zero_point,
                 min,
                 max,
@@ -395,6 +402,23 @@ fn pooling<X: Int>(rng: &mut Rng) {
                 on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
                 assert_eq!(y, expected, "{isa:?} {count_include_pad} {case:?}");
             }
+        }
+        let pixels = case.batch * case.output(0) * case.output(1);
+        let mut expected = vec![X::of(X::RANGE[0].into()); pixels * channels];
+        case.walk(|to, _, from| {
+            let Some(from) = from else { return };
+            for c in 0..channels {
+                let y = &mut expected[to * channels + c];
+                *y = (*y).max(x[from * channels + c]);
+            }
+        });
+        let (size, stride, dilation, padding) = (case.kernel, case.stride, case.dilation, case.padding);
+        let layer = QuantizedMaxPool2d { size, stride, dilation, padding };
+        for isa in isas() {
+            let mut y = vec![X::default(); pixels * channels];
+            let (from, to) = (case.input(channels), case.result(channels));
+            on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
+            assert_eq!(y, expected, "{isa:?} {case:?}");
         }
         // The mean of the whole image.
         let layer = QuantizedMean::new::<u8>(x_zero_point, 0.9, 50);
@@ -416,8 +440,25 @@ fn pooling<X: Int>(rng: &mut Rng) {
     }
 }
 
+/// With the zero point in the offset, 2.5 becomes 9.5 before it is rounded, to the even 10, instead of 2 + 7.
 #[test]
-fn means() {
+fn offsets_are_added_before_rounding() {
+    for isa in isas() {
+        let mut y = [0u8];
+        let mul = QuantizedMul { offset: 7.0, ..QuantizedMul::new::<u8>([0, 0], 0.5, 0) };
+        on(isa, |cx| mul.run(cx, view(&[5u8], [1]), view(&[1u8], [1]), view_mut(&mut y, [1])).map(|_| ()))
+            .unwrap();
+        assert_eq!(y, [10]);
+        let mean =
+            QuantizedAveragePool2d { offset: 7.0, ..QuantizedAveragePool2d::new::<u8>([1, 2], 0, 1.0, 0) };
+        on(isa, |cx| mean.run(cx, view(&[2u8, 3], [1, 2, 1]), view_mut(&mut y, [1, 1, 1])).map(|_| ()))
+            .unwrap();
+        assert_eq!(y, [10]);
+    }
+}
+
+#[test]
+fn means_and_maxima() {
     let mut rng = Rng::new(5);
     pooling::<u8>(&mut rng);
     pooling::<i8>(&mut rng);

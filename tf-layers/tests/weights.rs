@@ -48,6 +48,43 @@ fn npz_round_trip() {
     assert!(NpzWriter::new().add("x", &[2], &[1.0f32]).is_err());
 }
 
+/// Panels of bytes have the elements of four rows side by side for each column.
+#[test]
+fn matrices_of_bytes() {
+    let bytes: Vec<i8> = (0..5 * 34).map(|i| (i % 127) as i8).collect();
+    let mut writer = NpzWriter::new();
+    writer.add("w", &[5, 34], &bytes).unwrap();
+    let archive = writer.finish();
+    let entries =
+        [Entry::typed_matrix("w", Dtype::I8, 5, 34), Entry::typed_matrices("w", Dtype::I8, 2, 5, 17)];
+    let blob = pack(&Npz::parse(&archive).unwrap(), &entries, ARCHITECTURE).unwrap();
+    // 3 panels, and 2 matrices of 2 panels, each of 2 rows of 64 bytes.
+    let packed = |group: usize, cols: usize| {
+        let at = move |row: usize, column: usize| {
+            let inside = row < 5 && column < cols;
+            if inside { bytes_at(row * 34 + group * cols + column) } else { 0 }
+        };
+        let quads = (0..cols.div_ceil(16)).flat_map(|panel| (0..2).map(move |quad| (panel, quad)));
+        quads.flat_map(move |(panel, quad)| {
+            (0..64).map(move |i| at(quad * 4 + i % 4, panel * 16 + i / 4)).collect::<Vec<u8>>()
+        })
+    };
+    let expected: Vec<u8> = packed(0, 34).chain(packed(0, 17)).chain(packed(1, 17)).collect();
+    assert!(blob.ends_with(&expected));
+    aligned(&blob, |blob| {
+        let parts = [blob];
+        let blob = Blob::parse(&parts, ARCHITECTURE).unwrap();
+        assert_eq!(blob.typed_matrix::<i8>(0, 5, 34).unwrap().rows(), 5);
+        assert_eq!(blob.typed_matrices::<i8>(1, 2, 5, 17).unwrap().groups(), 2);
+        assert!(blob.typed_matrix::<i8>(0, 34, 5).is_err());
+        assert!(blob.matrix(0, 5, 34).is_err());
+    });
+}
+
+fn bytes_at(i: usize) -> u8 {
+    (i % 127) as u8
+}
+
 #[test]
 fn npz_names() {
     let long = "l".repeat(65_531);

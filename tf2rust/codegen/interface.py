@@ -114,6 +114,8 @@ def read_interface(crate: Path) -> Interface:
     refuse_bundle(crate)
     path = crate / FILE
     try:
+        if not path.is_file():  # Opening a pipe would wait for its other end.
+            raise ValueError("not a regular file")
         content = json.loads(path.read_text("utf-8"))
         if content.pop("version") != _VERSION:
             raise ValueError("another version")

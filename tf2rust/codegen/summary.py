@@ -33,11 +33,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The layers of a model, and its totals. ``sizes`` are those of the symbolic dimensions to which figures refer."""
+    """The layers of a model, and its totals. ``sizes`` are those of the symbolic dimensions to which figures refer.
+
+    ``departures`` say at which layers a quantized model leaves the integers, and why.
+    """
 
     rows: tuple[Row, ...]
     totals: Figures
     sizes: Mapping[str, int]
+    departures: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The summary as JSON."""
@@ -55,6 +59,7 @@ class Summary:
                 for row in self.rows
             ],
             "totals": asdict(self.totals),
+            **({"leaves_integers": list(self.departures)} if self.departures else {}),
         }
 
     @staticmethod
@@ -70,7 +75,7 @@ class Summary:
             )
             for row in found["layers"]
         ]
-        return Summary(tuple(rows), _figures(found["totals"]), found["sizes"])
+        return Summary(tuple(rows), _figures(found["totals"]), found["sizes"], tuple(found.get("leaves_integers", ())))
 
     def as_text(self) -> str:
         """The summary as a table of plain text."""
@@ -86,7 +91,8 @@ class Summary:
         head = "".join(f"<th>{cell}</th>" for cell in heading)
         rows = ["".join(f"<td>{_html(cell)}</td>" for cell in line) for line in lines]
         body = "".join(f"<tr>{row}</tr>" for row in rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{_html(self._about())}</p>"
+        about = _html(self._about()).replace("\n", "<br>")
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{about}</p>"
 
     def _lines(self) -> list[tuple[str, ...]]:
         """The cells of the table: headings, layers and totals."""
@@ -95,13 +101,15 @@ class Summary:
     def _about(self) -> str:
         count = f"{len(self.rows)} layer{'' if len(self.rows) == 1 else 's'}"
         sizes = ", ".join(f"{one_line(name)} = {size}" for name, size in self.sizes.items())
-        return f"{count}; parameters as stored in the crate{f'; multiply-adds for {sizes}' if sizes else ''}"
+        lines = [f"{count}; parameters as stored in the crate{f'; multiply-adds for {sizes}' if sizes else ''}"]
+        return "\n".join([*lines, *(f"leaves the integers at {departure}" for departure in self.departures)])
 
 
 def summarise(model: Model, graph: LayerGraph, sizes: Mapping[str, int]) -> Summary:
     """The summary of a model for one sample. Symbolic dimensions that ``sizes`` does not name have the size 1."""
     known = sizes_of_one_sample(model, sizes)
-    return Summary(tuple(_rows(model, graph, known, 0)), total_figures(model, graph, known), known)
+    departures = [f"{model.names[d.layer]} ({d.layer.kind}): {d.reason}" for d in graph.all_departures()]
+    return Summary(tuple(_rows(model, graph, known, 0)), total_figures(model, graph, known), known, tuple(departures))
 
 
 def _rows(model: Model, graph: LayerGraph, sizes: Mapping[str, int], depth: int) -> Iterator[Row]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tf2rust.ops.core.dtypes import as_stored
 from tf2rust.ops.core.layer import Layer, LayerGraph, Weight
-from tf2rust.ops.core.packing import VECTOR, Packing
+from tf2rust.ops.core.packing import VECTOR, Packing, step_of
 from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, Item, Operand, Token, array, some, string
 
@@ -29,7 +29,7 @@ class Entry:
     @property
     def packed_bytes(self) -> int:
         """The size of the packed array in the blob."""
-        return self.packing.packed(self.array.shape) * self.array.itemsize
+        return self.packing.packed(self.array.shape, step_of(self.array.dtype.name)) * self.array.itemsize
 
     def accessor(self, index: int) -> Expr:
         """The call of the method of ``tf_layers::io::Blob`` that borrows the entry at ``index``."""
@@ -46,12 +46,14 @@ class Entry:
     @property
     def _name(self) -> str:
         """The name that the constructor of ``Entry`` and the method of ``Blob`` share."""
-        return "typed" if self._is_typed else self.packing.name
+        if not self._is_typed:
+            return self.packing.name
+        return "typed" if self.packing == VECTOR else f"typed_{self.packing.name}"
 
     @property
     def _is_typed(self) -> bool:
-        """Whether the array is a vector of a dtype other than float32, which is an argument of the constructor."""
-        return self.packing == VECTOR and self.array.dtype != np.float32
+        """Whether the dtype is an argument of the constructor, because it is not float32."""
+        return self.array.dtype != np.float32
 
     @property
     def _sizes(self) -> list[Operand]:

@@ -23,7 +23,7 @@ from tf2rust.codegen.crate import CRATE, write_texts
 from tf2rust.codegen.interface import BUNDLED, Interface, Tensor, read_interface
 from tf2rust.codegen.interface import FILE as INTERFACE
 from tf2rust.codegen.names import Names, crate_name
-from tf2rust.codegen.render import environment, tf_layers_dependency
+from tf2rust.codegen.render import environment, render_templates, tf_layers_dependency
 from tf2rust.codegen.vendor import build_hash, package_name, vendored, with_build
 from tf2rust.converted.checking import read_conversion
 from tf2rust.errors import ConversionError, UsageError
@@ -34,6 +34,7 @@ from tf2rust.rust import printer
 from tf2rust.rust.literals import rust_comment, rust_str
 from tf2rust.rust.tree import Expr, Token, Tuple, array, string
 from tf2rust.stages import Progress, silent, stage
+from tf2rust.text_file import read_text
 
 WEIGHTS, SAMPLES, THRESHOLDS = "model/model_weights.npz", "testdata/features.npz", "model/thresholds.json"
 _TEST, _EXAMPLE, _BENCHMARK = "tests/predictions.rs", "examples/predict.rs", "benches/benchmarks.rs"
@@ -236,7 +237,9 @@ def _read_member(given: Path, others: Sequence[Member], names: Names) -> Member:
                 "another --model_name."
             )
     _check_layers(crate, interface.crate)
-    found = re.search('^license = "(.*)"$', (crate / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.search(
+        '^license = "(.*)"$', read_text(crate / "Cargo.toml", "it is the manifest of the crate"), re.MULTILINE
+    )
     return Member(folder, len(others), names.unique(interface.module), interface, found and found[1])
 
 
@@ -296,7 +299,7 @@ def render_bundle(
     }
     if tf_layers is None:
         templates[".cargo/config.toml"] = "bundle/config.toml"
-    texts = {path: environment().get_template(f"{name}.j2").render(context) for path, name in templates.items()}
+    texts = render_templates(templates, context)
     for member in members:
         folder = f"{BUNDLED}/{member.module}"
         for name in member.files():

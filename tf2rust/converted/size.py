@@ -22,6 +22,7 @@ from tf2rust.converted.cargo import build_folder, find_cargo, first_error
 from tf2rust.converted.elf import Program, names_in, read_program
 from tf2rust.converted.folder import find_document
 from tf2rust.errors import ConversionError, UsageError, one_line
+from tf2rust.npz import read_npz
 from tf2rust.ops.core.dtypes import stored_dtype
 from tf2rust.stages import Progress, brief, silent, stage
 from tf2rust.targets.embedded import TRIPLES, embedded_program
@@ -225,8 +226,8 @@ def _layers(folder: Path) -> tuple[LayerSize, ...]:
     path = find_document(folder, ARCHITECTURE)
     try:
         layers = json.loads(path.read_text("utf-8"))["layers"]
-        with np.load(path.with_name(WEIGHTS)) as arrays:
-            bytes_of = {key: arrays[key].nbytes for key in arrays.files}
+        arrays = read_npz(path.with_name(WEIGHTS), "it has the weights of the model")
+        bytes_of = {key: array.nbytes for key, array in arrays.items()}
         return tuple(
             LayerSize(
                 layer["name"],

@@ -16,6 +16,7 @@ from tf2rust.onnx_import.branches import take_known_branch, take_usual_branch
 from tf2rust.onnx_import.dimensions import Dimensions, identifier
 from tf2rust.onnx_import.fold import Budget, ConstantFolder, TooLargeError
 from tf2rust.onnx_import.inline import inline
+from tf2rust.onnx_import.scales import scales_of
 from tf2rust.onnx_import.sequences import resolve
 from tf2rust.onnx_import.shape_data import moved_dims
 from tf2rust.onnx_import.shapes import OnnxShapes, onnx_shapes
@@ -282,7 +283,7 @@ def _found(node: ir.Node, analysis: Analysis) -> Sequence[ValueInfo]:
         if computed:
             analysis.folder.check(node, infos, found)
         elif (made := analysis.folder.fold(node, infos, found)) is not None:
-            return made
+            return [replace(made[0], scales=scales_of(node, infos, made[0])), *made[1:]]
     except TooLargeError as error:  # The shape is known nevertheless, and may be sufficient.
         analysis.unbounded.add(node)
         analysis.problems[node] = str(error)

@@ -1,8 +1,8 @@
-"""The listing of ``tf2rust patterns``: the layer of every ONNX node, and why nodes are unmatched."""
+"""The listing of ``tf2rust patterns``: the layer of every ONNX node, and why nodes are unmatched or in float32."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.markup import escape
@@ -32,14 +32,27 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
+class DepartureRow:
+    """A layer at which a quantized model leaves the integers, and why."""
+
+    layer: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Listing:
-    """Every node of the model exactly once: in a layer, computed at conversion, unused or unmatched."""
+    """Every node of the model exactly once: in a layer, computed at conversion, unused or unmatched.
+
+    ``departures`` are the layers at which a quantized model leaves the integers.
+    """
 
     layers: list[LayerRow]
     constants: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
     unused: list[str] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
+    departures: list[DepartureRow] = field(default_factory=list)
 
     def nodes(self) -> list[str]:
         """All node names in the listing."""
@@ -84,6 +97,7 @@ class Listing:
                 }
                 for u in self.unmatched
             ],
+            "leaves_integers": [asdict(row) for row in self.departures],
         }
 
     def as_text(self) -> str:
@@ -109,6 +123,9 @@ class Listing:
         ):
             if nodes:
                 lines += [f"[bold]{title}[/]", *(f"      {escape(one_line(node))}" for node in nodes)]
+        if self.departures:
+            lines.append("[bold]Leaves the integers[/]")
+            lines += [f"      {escape(one_line(f'{d.layer} ({d.kind}): {d.reason}'))}" for d in self.departures]
         if self.unmatched:
             lines.append("[bold red]Unmatched[/]")
             lines += [f"      {escape(one_line(u.sentence()))}" for u in self.unmatched]
@@ -122,7 +139,8 @@ class Listing:
 
 def listing(matched: Matched, graph: LayerGraph) -> Listing:
     """Returns the listing of a match; ``graph`` is the graph of layers before any pass."""
-    return Listing(_rows(graph), matched.constants, matched.shapes, matched.unused, matched.unmatched)
+    departures = [DepartureRow(d.layer.name, d.layer.kind, d.reason) for d in graph.all_departures()]
+    return Listing(_rows(graph), matched.constants, matched.shapes, matched.unused, matched.unmatched, departures)
 
 
 def _rows(graph: LayerGraph, inside: str = "") -> list[LayerRow]:

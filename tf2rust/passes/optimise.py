@@ -7,6 +7,7 @@ from tf2rust.ops.core.layer import LayerGraph
 from tf2rust.passes.branches import merge_branches
 from tf2rust.passes.duplicates import merge_duplicates
 from tf2rust.passes.fuse import fuse
+from tf2rust.passes.integers import to_integers
 from tf2rust.passes.layout import cancel_transposes
 from tf2rust.passes.simplify import own_outputs, simplify
 from tf2rust.passes.text import add_text_borders
@@ -28,11 +29,13 @@ def _optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
     for layer in graph.layers:
         for body in layer.bodies():
             made = _optimise(body, layer.states if isinstance(layer, Loop) else None)
-            body.outputs, body.layers = made.outputs, made.layers
+            body.outputs, body.layers, body.departures = made.outputs, made.layers, made.departures
     merge_duplicates(graph)
     graph = cancel_transposes(graph)
     if merge_branches(graph):
         graph = cancel_transposes(graph)
     own_outputs(graph, owned)
     simplify(graph)
-    return fuse(graph)
+    graph = fuse(graph)
+    to_integers(graph)
+    return graph

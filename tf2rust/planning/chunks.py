@@ -59,7 +59,11 @@ def chunking(graph: LayerGraph) -> Chunking | None:
     # The memory options must not change the chunks, and so not the sums.
     row_bytes = _row_bytes(graph, plan(graph, inplace=True, memdrop=True), per_row)
     sizes = [_kernel_elements(layer) for layer in graph.layers]
-    wanted = sum(n * (_ROWS_FOR_OTHER if n * 4 > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT) for n in sizes)
+    widths = [_kernel_bytes(layer) for layer in graph.layers]
+    wanted = sum(
+        n * (_ROWS_FOR_OTHER if width > _RESIDENT_BYTES else _ROWS_FOR_RESIDENT)
+        for n, width in zip(sizes, widths, strict=True)
+    )
     works = [n * _usual(per_row(layer.gemm_rows())) for n, layer in zip(sizes, graph.layers, strict=True)]
     work = sum(works)
     fewest = math.ceil(wanted / work) if work else 1
@@ -120,6 +124,11 @@ def _row_bytes(graph: LayerGraph, memory: Plan, per_row: Callable[[Dim], Dim]) -
 def _kernel_elements(layer: Layer) -> int:
     """The number of elements in the layer's packed kernels."""
     return sum(weight.array.size for weight in layer.weights() if weight.packing != VECTOR)
+
+
+def _kernel_bytes(layer: Layer) -> int:
+    """The size of these elements."""
+    return sum(weight.array.nbytes for weight in layer.weights() if weight.packing != VECTOR)
 
 
 def _usual(dim: Dim) -> int:

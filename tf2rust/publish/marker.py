@@ -40,11 +40,13 @@ def read_marker(folder: Path) -> dict[str, str] | None:
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, or of a link's target path."""
+    """The SHA-256 of a file, or of a link's target path. Pipes, sockets and devices have none."""
     found = hashlib.sha256()
     if path.is_symlink():
         found.update(os.fsencode(os.readlink(path)))
         return f"link {found.hexdigest()}"
+    if path.exists() and not path.is_file():  # Opening a pipe would wait for its other end.
+        return "special"
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             found.update(chunk)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,22 +21,29 @@ from tf2rust.quantization.settings import MaxLoss
 
 @dataclass(frozen=True)
 class Judge:
-    """The samples that candidates run on, and the float model's outputs for them.
+    """The batches that candidates run on, and the float model's outputs for each.
 
     ``axes`` are the axes of the classes by output; ``labels`` are 0 or 1 for each sample.
     """
 
     samples: Samples
-    outputs: Mapping[str, np.ndarray]
+    outputs: Sequence[Mapping[str, np.ndarray]]
     axes: Mapping[str, int]
     labels: np.ndarray | None = None
 
-    def agreements(self, found: Mapping[str, np.ndarray]) -> list[Agreement]:
-        """The agreement of every floating-point output with ``found``. Labels belong to the only output."""
-        labels = self.labels if len(self.outputs) == 1 else None
+    @property
+    def brief(self) -> Judge:
+        """The judge that looks at the first batch alone."""
+        return Judge(self.samples[:1], self.outputs[:1], self.axes)
+
+    def agreements(self, graph: FloatGraph) -> list[Agreement]:
+        """The agreement of every float32 output of the quantized ``graph``. Labels belong to the only output."""
+        run = OnnxRuntime(*graph.model())
+        original, found = joined(self.outputs), joined([run(batch) for batch in self.samples])
+        labels = self.labels if len(original) == 1 else None
         return [
             agreement(name, array, found[name], self.axes.get(name), labels)
-            for name, array in self.outputs.items()
+            for name, array in original.items()
             if array.dtype.name == FLOAT
         ]
 
@@ -79,7 +86,7 @@ class Candidate:
 
     @cached_property
     def agreements(self) -> list[Agreement]:
-        return self.judge.agreements(joined(OnnxRuntime(*self.quantized.model()), self.judge.samples))
+        return self.judge.agreements(self.quantized)
 
     @cached_property
     def error(self) -> float:

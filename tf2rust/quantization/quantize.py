@@ -19,7 +19,7 @@ from tf2rust.quantization.outputs import class_axis
 from tf2rust.quantization.placement import place
 from tf2rust.quantization.products import find_products, write_products
 from tf2rust.quantization.result import LayerNoise, Quantized
-from tf2rust.quantization.samples import Evidence, joined
+from tf2rust.quantization.samples import Evidence
 from tf2rust.quantization.sensitivity import within
 from tf2rust.quantization.settings import Settings
 from tf2rust.source import Source
@@ -58,9 +58,9 @@ def quantize(
     with stage("calibrating", progress):
         values = place(graph, products, why_float).values
         found = histograms(graph, values, evidence.calibration)
-        outputs = joined(source.run, evidence.evaluation)
+        outputs = [source.run(batch) for batch in evidence.evaluation]
     with stage("quantizing", progress):
-        axes = {name: axis for name in outputs if (axis := class_axis(graph, name)) is not None}
+        axes = {name: axis for name in outputs[0] if (axis := class_axis(graph, name)) is not None}
         judge = Judge(evidence.evaluation, outputs, axes, evidence.labels)
         best, notes = _best(Candidate(graph, products, found, settings.method, why_float.keys(), judge), evidence)
     if settings.max_loss is not None:

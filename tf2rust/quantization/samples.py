@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -137,9 +137,6 @@ def _count(features: Features) -> int:
     return len(next(iter(features.inputs.values())))
 
 
-def joined(
-    run: Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]], samples: Samples
-) -> dict[str, np.ndarray]:
-    """The outputs for all batches, joined on axis 0."""
-    found = [run(batch) for batch in samples]
-    return {name: np.concatenate([np.atleast_1d(outputs[name]) for outputs in found]) for name in found[0]}
+def joined(batches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of all batches, joined on axis 0."""
+    return {name: np.concatenate([np.atleast_1d(batch[name]) for batch in batches]) for name in batches[0]}

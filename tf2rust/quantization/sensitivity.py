@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tf2rust.errors import ConversionError
 from tf2rust.quantization.candidate import Candidate
 from tf2rust.quantization.settings import MaxLoss
@@ -35,7 +37,11 @@ def within(best: Candidate, wanted: MaxLoss) -> Candidate:
 
 
 def by_sensitivity(best: Candidate) -> list[str]:
-    """The products on integers, those first that cause the largest error if only they are quantized."""
+    """The products on integers, those first that cause the largest error if only they are quantized.
+
+    The first batch measures it: each product takes a run of its own.
+    """
     labels = [product.label for product in best.placement.products]
-    errors = {label: best.keeping([other for other in labels if other != label]).error for label in labels}
+    quick = replace(best, judge=best.judge.brief)
+    errors = {label: quick.keeping([other for other in labels if other != label]).error for label in labels}
     return sorted(labels, key=lambda label: -errors[label])

@@ -21,6 +21,7 @@ const SEGMENTS: usize = 64;
 
 /// A matrix whose rows are the windows of all output pixels.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Windows<'a, T: MulAdd> {
     x: &'a [T::A],
     /// Vertical and horizontal.
@@ -272,14 +273,14 @@ impl<'a, T: MulAdd> Windows<'a, T> {
 
     /// Copies the elements `k` of a window to `row`, tap by tap, except those in the padding.
     fn copy_taps(&self, window: Window<'a, T::A>, k: Range<usize>, row: &mut [T::A]) {
-        let depth = self.depth.max(1);
+        let (depth, width) = (self.depth.max(1), self.axes[1].size.max(1));
         let mut rest = row;
         let mut at = k.start;
         while !rest.is_empty() && at < k.end {
             let (tap, first) = (at / depth, at % depth);
             let len = (depth - first).min(rest.len());
             let (to, after) = split_mut(rest, len);
-            if let Some(from) = self.tap(window, tap / self.axes[1].size, tap % self.axes[1].size) {
+            if let Some(from) = self.tap(window, tap / width, tap % width) {
                 copy(to, part(from, first..first + len));
             }
             (rest, at) = (after, at + len);

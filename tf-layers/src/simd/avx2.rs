@@ -132,7 +132,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     }
     #[inline(always)]
     fn dot(self, x: [__m256i; 2], w: [[__m256i; 2]; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
-        [self.dot_half(x, w[0], sums[0]), self.dot_half(x, w[1], sums[1])]
+        [dot_half::<VNNI>(x, w[0], sums[0]), dot_half::<VNNI>(x, w[1], sums[1])]
     }
     #[inline(always)]
     unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m256i; 2] {
@@ -158,19 +158,17 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     }
 }
 
-impl<const VNNI: bool> Avx2<VNNI> {
-    /// `dot` for half a panel.
-    #[inline(always)]
-    fn dot_half(self, x: [__m256i; 2], w: [__m256i; 2], sums: __m256i) -> __m256i {
-        // SAFETY: `self` proves the features.
-        unsafe {
-            if const { VNNI } {
-                return _mm256_dpbusd_avx_epi32(sums, x[0], w[0]);
-            }
-            // `maddubs` would saturate the sum of two products.
-            let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x[0], w[0]));
-            _mm256_add_epi32(sums, _mm256_madd_epi16(x[1], w[1]))
+/// `Simd::dot` for half a panel.
+#[inline(always)]
+fn dot_half<const VNNI: bool>(x: [__m256i; 2], w: [__m256i; 2], sums: __m256i) -> __m256i {
+    // SAFETY: the caller has proved the features.
+    unsafe {
+        if const { VNNI } {
+            return _mm256_dpbusd_avx_epi32(sums, x[0], w[0]);
         }
+        // `maddubs` would saturate the sum of two products.
+        let sums = _mm256_add_epi32(sums, _mm256_madd_epi16(x[0], w[0]));
+        _mm256_add_epi32(sums, _mm256_madd_epi16(x[1], w[1]))
     }
 }
 

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 use core::ptr::null;
 
 use super::{PANEL, Simd, within};
+use crate::checked::holds;
 
 /// The largest number of taps of a window of bytes: a multiple of 4.
 pub(crate) const MAX_TAPS: usize = 52;
@@ -49,8 +50,10 @@ impl Stencil {
         let vector = self.vector.min(S::LANES);
         let width = (V - 1) * vector + S::LANES;
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
-        assert!(last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len()));
-        assert!(self.end(2, width).is_some_and(|end| end <= w.len()));
+        let is_inside = last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len());
+        if !holds(is_inside && self.end(2, width).is_some_and(|end| end <= w.len())) {
+            return sums;
+        }
         // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
         if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
             match self.taps[0] {

@@ -61,11 +61,22 @@ def _rounded(call: Call, steps: str, zero: int, like: int) -> str:
     return body.op("QuantizeLinear", shifted, body.constant(1.0), body.constant(0, dtype))
 
 
+def _is_constant(call: Call, *inputs: int) -> bool:
+    """Whether these scales and zero points are constants or absent, so that a layer on integers can be made."""
+    return all(not call.given(i) or call.info(i).const is not None for i in inputs)
+
+
 @defines("QLinearAdd")
 def qlinear_add(call: Call) -> Sequence[str]:
-    """a_ratio · a + (b_ratio · b + zero point − ratios · zero points), where a ratio is a scale divided by y's."""
+    """a_ratio · a + (b_ratio · b + zero point − ratios · zero points), where a ratio is a scale divided by y's.
+
+    With constant scales, a layer on integers computes this. It is made of the sum of dequantized numbers.
+    """
     body = call.body
     _check_single(call, 6)
+    if _is_constant(call, 1, 2, 4, 5, 6, 7):
+        total = body.op("Add", dequantized(call, 0), dequantized(call, 3))
+        return [_rounded(call, body.op("Div", total, call.arg(6)), 7, like=0)]
     parts, shifts = [], []
     for x in (0, 3):
         _check_single(call, x + 1)
@@ -82,10 +93,16 @@ def qlinear_add(call: Call) -> Sequence[str]:
 
 @defines("QLinearMul")
 def qlinear_mul(call: Call) -> Sequence[str]:
-    """(a − a_zero) · (b − b_zero) · (a_scale · b_scale / y_scale) + y_zero"""
+    """(a − a_zero) · (b − b_zero) · (a_scale · b_scale / y_scale) + y_zero
+
+    With constant scales, a layer on integers computes this. It is made of the product of dequantized numbers.
+    """
     body = call.body
     for scale in (1, 4, 6):
         _check_single(call, scale)
+    if _is_constant(call, 1, 2, 4, 5, 6, 7):
+        product = body.op("Mul", dequantized(call, 0), dequantized(call, 3))
+        return [_rounded(call, body.op("Div", product, call.arg(6)), 7, like=0)]
     product = body.op("Mul", *(_centered(call, x, x + 2) for x in (0, 3)))
     factor = body.op("Div", body.op("Mul", call.arg(1), call.arg(4)), call.arg(6))
     return [_rounded(call, body.op("Mul", product, factor), 7, like=0)]
@@ -157,6 +174,13 @@ def qlinear_global_average_pool(call: Call) -> Sequence[str]:
     for scale in (1, 3):
         _check_single(call, scale)
     last, rank = call.attr("channels_last", 0), call.rank(0)
+    if _is_constant(call, 1, 2, 3, 4):
+        given = call.maybe(2)
+        x = body.op("DequantizeLinear", call.arg(0), body.constant(1.0), *([] if given is None else [given]))
+        made = body.op("GlobalAveragePool", channels_first(call, x) if last else x)
+        steps = body.op("Mul", made, body.op("Div", call.arg(1), call.arg(3)))
+        zero = call.maybe(4) or body.constant(0, call.dtype(0))
+        return [body.op("QuantizeLinear", channels_last(call, steps) if last else steps, body.constant(1.0), zero)]
     axes = range(1, rank - 1) if last else range(2, rank)
     total = body.op("ReduceSum", _centered(call, 0, 2), body.constant(axes, "int64"), keepdims=1)
     count = body.op("ReduceProd", body.op("Shape", call.arg(0), start=axes.start, end=axes.stop), keepdims=0)
@@ -229,12 +253,16 @@ def dynamically_quantized(call: Call, x: str, body: Body | None = None) -> tuple
 def qgemm(call: Call) -> Sequence[str]:
     """alpha · a_scale · b_scale · ((a − a_zero) · (b − b_zero) + c), quantized if the result has a scale.
 
-    c is int32 and has the scale of the product.
+    c is int32 and has the scale of the product. With a constant kernel and constant scales, a layer on integers
+    computes this. It is made of the product of dequantized numbers.
     """
     body = call.body
     _check_single(call, 1)
     if call.rank(0) != 2 or call.rank(3) != 2:
         raise InferenceError(f"its operands have the ranks {call.rank(0)} and {call.rank(3)}, but must be matrices")
+    unscaled = not call.attr("transA", 0) and call.attr("alpha", 1.0) == 1
+    if unscaled and call.given(7) and _is_constant(call, 1, 2, 3, 4, 5, 6, 7, 8):
+        return [_dequantized_gemm(call)]
     a, b = (
         body.op("Transpose", call.arg(i), perm=[1, 0]) if call.attr(name, 0) else call.arg(i)
         for i, name in ((0, "transA"), (3, "transB"))
@@ -252,3 +280,17 @@ def qgemm(call: Call) -> Sequence[str]:
     steps = body.op("Mul", real, body.op("Div", scale, call.arg(7)))
     zero = call.maybe(8) or body.constant(0, call.dtype(0))
     return [body.op("QuantizeLinear", steps, body.constant(1.0), zero)]
+
+
+def _dequantized_gemm(call: Call) -> str:
+    body, columns = call.body, not call.attr("transB", 0)
+    kernel = body.op("DequantizeLinear", call.arg(3), call.arg(4), call.arg(5), axis=int(columns))
+    bias: list[str] = []
+    if call.given(6):
+        scales = body.op("Mul", call.arg(1), call.arg(4))
+        size = call.shape(3)[int(columns)]
+        flat = body.op("Reshape", call.arg(6), body.constant([-1], "int64"))
+        wide = [body.op("Expand", x, body.constant([size], "int64")) for x in (flat, scales)]
+        bias = [body.op("DequantizeLinear", *wide, axis=0)]
+    made = body.op("Gemm", dequantized(call, 0), kernel, *bias, transB=int(not columns))
+    return quantized(call, made, 7, 8, like=0)

@@ -11,11 +11,11 @@ import numpy as np
 from tf2rust.ops.conv.window import Window, kernel_size, window, without_flat_axis
 from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
-from tf2rust.ops.core.layer import Layer, Weight
+from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.core.packing import VECTOR, Matrices, Winograd, winograd_tile
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.linear.affine import Affine, channel_scales
 from tf2rust.ops.shape.transpose import wrap_channels_last
 
 _MANY_PIXELS = 128
@@ -139,8 +139,20 @@ def _conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Conv", Var("x"), Const("kernel"), more=True))
 def conv(m: Match, b: Builder) -> RuleResult:
-    """Channels-first input and output: the layout pass removes the transposes around the layer."""
-    x, y, kernel = b.value(m["x"]), b.value(m.y), m.const("kernel")
+    bias = None
+    if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
+        return m.reject("its bias is not a constant")
+    scales = channel_scales(b.infos[m["kernel"]], 0)
+    return convolution(m, b, b.value(m["x"]), b.value(m.y), m.const("kernel"), bias, scales)
+
+
+def convolution(
+    m: Match, b: Builder, x: Value, y: Value, kernel: np.ndarray, bias: np.ndarray | None, scales: np.ndarray | None
+) -> RuleResult:
+    """A convolution with the window of the matched node: the layout pass removes the transposes around the layer.
+
+    x, y and the kernel are channels-first. ``scales`` are those of the filters if the kernel was dequantized.
+    """
     rank = x.rank - 2
     if rank not in (1, 2, 3):
         return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")
@@ -152,9 +164,6 @@ def conv(m: Match, b: Builder) -> RuleResult:
     groups, channels = m.root.attr("group", 1), x.shape[1]
     if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
         return m.reject(f"{channels} channels in {groups} groups do not match the kernel {kernel.shape}")
-    bias = None
-    if m.root.input(2) is not None and (bias := b.infos.const(m.root.input(2))) is None:
-        return m.reject("its bias is not a constant")
     if bias is not None and bias.shape != kernel.shape[:1]:
         return m.reject(f"a bias of shape {bias.shape} does not match {kernel.shape[0]} filters")
     first, last = wrap_channels_last(x, y, b)
@@ -165,6 +174,7 @@ def conv(m: Match, b: Builder) -> RuleResult:
     layer = Conv(
         kernel=keras_kernel,
         bias=bias,
+        scales=scales,
         groups=groups,
         window=window(m.root, x.shape[2:], size),
         inputs=[first.y],

@@ -36,7 +36,7 @@ class ValueInfo:
     ``const`` holds the contents of a constant. ``dims`` holds the contents of a small integer tensor computed from
     shapes: an object array of integers and expressions with at most two axes. ``fill`` is the number that fills the
     whole tensor; it can be known even if the tensor's size is not. ``condition`` tells when a boolean computed from
-    shapes is true.
+    shapes is true. ``scales`` are the scales of a constant that was dequantized; they broadcast to its shape.
     """
 
     dtype: str
@@ -45,6 +45,7 @@ class ValueInfo:
     dims: np.ndarray | None = None
     fill: float | None = None
     condition: Condition | None = None
+    scales: np.ndarray | None = None
 
     @staticmethod
     def of_const(array: np.ndarray) -> ValueInfo:

@@ -264,6 +264,14 @@ class Stream:
     axes: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Departure:
+    """A layer at which a graph of integers continues in float32, and the reason as a clause."""
+
+    layer: Layer
+    reason: str
+
+
 @dataclass
 class LayerGraph:
     """Layers in topological order."""
@@ -277,6 +285,10 @@ class LayerGraph:
     """The inputs that the next call gets from an output."""
     stream: Stream | None = None
     """The time of the inputs and outputs if the model takes a sequence in chunks."""
+    departures: list[Departure] = field(default_factory=list)
+    """Where a quantized model leaves the integers; without those of bodies."""
+    ties_away: bool = False
+    """Whether averages of integers are rounded away from zero if they are halfway between two, as in TFLite."""
 
     def walk(self) -> Iterator[Layer]:
         """All layers, each followed by the layers of its bodies."""
@@ -284,6 +296,13 @@ class LayerGraph:
             yield layer
             for body in layer.bodies():
                 yield from body.walk()
+
+    def all_departures(self) -> Iterator[Departure]:
+        """Where the graph and the bodies of its layers leave the integers."""
+        yield from self.departures
+        for layer in self.layers:
+            for body in layer.bodies():
+                yield from body.all_departures()
 
     def consumers(self) -> dict[Value, list[Layer]]:
         """The layers that read each value, including layers in bodies."""

@@ -11,6 +11,11 @@ PANEL = 16
 """The columns of a panel of a packed matrix."""
 
 
+def step_of(dtype: str) -> int:
+    """The neighbouring elements of a column that are side by side in a packed matrix of this dtype."""
+    return 4 if dtype == "int8" else 1
+
+
 def winograd_tile(width: int) -> int:
     """The inputs t of a tile of a Winograd convolution. It computes t + 1 − ``width`` outputs at a time."""
     return 8 if width > 3 else 6
@@ -29,8 +34,8 @@ class Packing(ABC):
         """The sizes that both take for an array of ``shape``."""
 
     @abstractmethod
-    def packed(self, shape: Sequence[int]) -> int:
-        """The number of elements in the blob of an array of ``shape``."""
+    def packed(self, shape: Sequence[int], step: int = 1) -> int:
+        """The number of elements in the blob of an array of ``shape``; ``step`` is that of its dtype in ``step_of``."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,8 @@ class Vector(Packing):
     def sizes(self, shape: Sequence[int]) -> list[int | tuple[int, ...]]:
         return [math.prod(shape)]
 
-    def packed(self, shape: Sequence[int]) -> int:
+    def packed(self, shape: Sequence[int], step: int = 1) -> int:
+        del step
         return math.prod(shape)
 
 
@@ -62,9 +68,9 @@ class Matrices(Packing):
         groups: list[int | tuple[int, ...]] = [] if self.groups == 1 else [self.groups]
         return [*groups, *self._matrix(shape)]
 
-    def packed(self, shape: Sequence[int]) -> int:
+    def packed(self, shape: Sequence[int], step: int = 1) -> int:
         rows, columns = self._matrix(shape)
-        return self.groups * rows * math.ceil(columns / PANEL) * PANEL
+        return self.groups * math.ceil(rows / step) * step * math.ceil(columns / PANEL) * PANEL
 
     def _matrix(self, shape: Sequence[int]) -> tuple[int, int]:
         return math.prod(shape[:-1]), shape[-1] // self.groups
@@ -82,9 +88,9 @@ class Winograd(Packing):
         height, width, channels, filters = shape
         return [(height, width), channels, filters]
 
-    def packed(self, shape: Sequence[int]) -> int:
+    def packed(self, shape: Sequence[int], step: int = 1) -> int:
         height, width, channels, filters = shape
-        return Matrices().packed([winograd_tile(width), height, channels, filters])
+        return Matrices().packed([winograd_tile(width), height, channels, filters], step)
 
 
 VECTOR = Vector()

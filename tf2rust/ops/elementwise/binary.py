@@ -61,11 +61,15 @@ _WIDEST = 1 << 24
 
 @dataclass(eq=False, kw_only=True)
 class Binary(Layer):
-    """``function(a, b)``. If ``constant`` is set, it is b, or a if ``constant_first``."""
+    """``function(a, b)``. If ``constant`` is set, it is b, or a if ``constant_first``.
+
+    ``scale`` is that of the constant if it was dequantized with one scale.
+    """
 
     function: str
     constant: np.ndarray | None = None
     constant_first: bool = False
+    scale: float | None = None
 
     @property
     def kind(self) -> str:
@@ -197,11 +201,19 @@ def binary(m: Match, b: Builder) -> RuleResult:
             right = right.reshape([int(str(d)) for d in shape])
         last = i + 1 == len(inputs) and m.root.op != "Mean"
         out = y if last else b.temporary(y, broadcast(b.infos.shape(v) for v in inputs[: i + 1]))
-        layers.append(_apply(function, left, right, out))
+        made = _apply(function, left, right, out)
+        if made.constant is not None and len(inputs) == 2:
+            made.scale = _single_scale(b.infos[inputs[int(isinstance(left, Value))]])
+        layers.append(made)
         left = out
     if m.root.op == "Mean":
         layers.append(_apply("Div", layers[-1].y, np.asarray(len(inputs), y.dtype), y))
     return layers
+
+
+def _single_scale(info: ValueInfo) -> float | None:
+    """The scale of a constant that was dequantized with one scale; otherwise None."""
+    return float(info.scales.reshape(-1)[0]) if info.scales is not None and info.scales.size == 1 else None
 
 
 def _mixed(m: Match, b: Builder) -> RuleResult:

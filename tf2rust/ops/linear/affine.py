@@ -9,6 +9,7 @@ import numpy as np
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.inference import ValueInfo
 from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.elementwise.binary import Binary
 
@@ -23,12 +24,13 @@ class Affine(Layer):
     """A layer that computes ``activation(x · kernel + bias)`` in some arrangement.
 
     The kernel's last axis is the output's channels. A second input with the output's shape, a residual connection, is
-    added before the activation.
+    added before the activation. ``scales`` are those of the output channels if the kernel was dequantized.
     """
 
     kernel: np.ndarray
     bias: np.ndarray | None = None
     activation: Activation = LINEAR
+    scales: np.ndarray | None = None
     slopes: np.ndarray | None = None
     """One per output channel if the activation is a PReLU; ``activation`` is then linear."""
 
@@ -130,6 +132,22 @@ class Affine(Layer):
     def of_constant(self, channels: np.ndarray) -> np.ndarray | None:
         """The product with an input that has these channels everywhere; None if it is not one number per filter."""
         raise NotImplementedError
+
+
+def channel_scales(info: ValueInfo, axis: int) -> np.ndarray | None:
+    """The scale of each output channel of a dequantized kernel with these channels on ``axis``.
+
+    None if the kernel was not dequantized, or has more than one scale in a channel.
+    """
+    if info.scales is None or not info.scales.ndim:
+        return None
+    channels = np.moveaxis(info.scales, axis, -1)
+    channels = channels.reshape(-1, channels.shape[-1])
+    if (channels != channels[:1]).any():
+        return None
+    size = info.shape[axis]
+    assert isinstance(size, int)
+    return np.ascontiguousarray(np.broadcast_to(channels[0], (size,)))
 
 
 def _f32(array: np.ndarray) -> np.ndarray:

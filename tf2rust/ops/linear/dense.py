@@ -13,7 +13,7 @@ from tf2rust.ops.core.layer import Dims, Layer, Perm, Weight
 from tf2rust.ops.core.packing import MATRIX
 from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.linear.affine import Affine, channel_scales
 
 
 @dataclass(eq=False, kw_only=True)
@@ -85,7 +85,8 @@ def dense(m: Match, b: Builder) -> RuleResult:
     kernel = m.const("kernel")
     if kernel.ndim != 2 or kernel.dtype != np.float32:
         return m.reject(f"its kernel is {kernel.dtype} of rank {kernel.ndim}, but Dense needs a float32 matrix")
-    return Dense(kernel=kernel, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
+    scales = channel_scales(b.infos[m["kernel"]], -1)
+    return Dense(kernel=kernel, scales=scales, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
 
 
 @rule(Op("Gemm", Var("x"), Const("kernel"), more=True))
@@ -98,6 +99,7 @@ def gemm(m: Match, b: Builder) -> RuleResult:
         return m.reject("transA is set, but Dense does not transpose its input")
     if kernel.dtype != np.float32:
         return m.reject(f"its kernel has the unsupported dtype {kernel.dtype} (supported: float32)")
+    scales = channel_scales(b.infos[m["kernel"]], 0 if m.root.attr("transB", 0) else -1)
     if m.root.attr("transB", 0):
         kernel = kernel.T
     bias = None
@@ -110,4 +112,4 @@ def gemm(m: Match, b: Builder) -> RuleResult:
         bias = np.broadcast_to(factored, (kernel.shape[1],)).astype(np.float32, copy=False)
     if alpha != 1:
         kernel = kernel * np.float32(alpha)
-    return Dense(kernel=kernel, bias=bias, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])
+    return Dense(kernel=kernel, bias=bias, scales=scales, inputs=[b.value(m["x"])], outputs=[b.value(m.y)])

@@ -13,6 +13,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.shape.pad import Pad
 from tf2rust.ops.shape.transpose import wrap_channels_last
 
+_BYTES = ("int8", "uint8")
+"""The dtypes of quantized images, over which maxima are taken too."""
+
 
 @dataclass(eq=False, kw_only=True)
 class Pooling(Layer):
@@ -43,7 +46,7 @@ class Pooling(Layer):
     def fuse_producer(self, producer: Layer) -> Layer | None:
         """Zero padding before the layer becomes padding that counts."""
         zeros = producer.zeros_around() if isinstance(producer, Pad) else None
-        if zeros is None or self.window.is_padded:
+        if zeros is None or self.window.is_padded or self.x.dtype != "float32":
             return None
         around = replace(self.window, padding=zeros)
         return replace(self, window=around, count_include_pad=True, inputs=[producer.x])
@@ -99,7 +102,7 @@ def pooling(m: Match, b: Builder) -> RuleResult:
         return m.reject(reason)
     if len(m.root.outputs) > 1:
         return m.reject("it also outputs the indices of the maxima")
-    if x.dtype != "float32":
+    if x.dtype != "float32" and not (m.root.op == "MaxPool" and x.dtype in _BYTES and x.rank < 5):
         return m.reject(f"its input has the unsupported dtype {x.dtype} (supported: float32)")
     m.root.has("storage_order")
     first, last = wrap_channels_last(x, y, b)

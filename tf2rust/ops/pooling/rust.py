@@ -22,8 +22,18 @@ from tf2rust.rust.tree import Expr, Item, struct
 _MAX = Item("tf_layers::nn::MaxPool")
 
 
+_MAX_OF_BYTES = Item("tf_layers::nn::QuantizedMaxPool2d")
+
+
 def _type(layer: Pooling) -> Item:
+    if layer.x.dtype != "float32":
+        return _MAX_OF_BYTES
     return Item(f"tf_layers::nn::Pool{layer.rank}d")
+
+
+def _axes(layer: Pooling) -> int:
+    """The number of spatial axes of the Rust layer: that of bytes treats sequences as images of height 1."""
+    return 2 if layer.x.dtype != "float32" else 1
 
 
 def _kind(layer: Pooling) -> Expr:
@@ -36,13 +46,15 @@ def _kind(layer: Pooling) -> Expr:
 @layer_field.register
 def _(layer: Pooling, weights: Weights) -> LayerField:
     del weights
-    value = struct(_type(layer), kind=_kind(layer), **window_fields(layer.window, "size"))
-    return LayerField(_type(layer), value)
+    window = window_fields(layer.window, "size", _axes(layer))
+    if _type(layer) == _MAX_OF_BYTES:
+        return LayerField(_MAX_OF_BYTES, struct(_MAX_OF_BYTES, **window))
+    return LayerField(_type(layer), struct(_type(layer), kind=_kind(layer), **window))
 
 
 @layer_call.register
 def _(layer: Pooling, site: Site) -> Expr:
-    called = with_sizes(_type(layer), layer.window, layer.x.shape[1:-1], site)
+    called = with_sizes(_type(layer), layer.window, layer.x.shape[1:-1], site, _axes(layer))
     return called.method("run", CX, *site.inputs, *site.outputs)
 
 

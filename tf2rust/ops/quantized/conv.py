@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tf2rust.ops.conv.conv import convolution
 from tf2rust.ops.conv.dynamic import dynamic_conv, with_bias
 from tf2rust.ops.conv.window import kernel_size, window
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
-from tf2rust.ops.quantized.matmul import requantized, zero_point
+from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
+from tf2rust.ops.quantized.matmul import check_quantized_product, requantized, zero_point
 from tf2rust.ops.quantized.quantize_linear import SMALL
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -27,6 +29,7 @@ def _conv_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @infers("QLinearConv")
 def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    check_quantized_product(node, infos)
     return [ValueInfo(infos.dtype(node.operand(7)), _shape(node, infos, 3))]
 
 
@@ -55,6 +58,11 @@ def qlinear_conv(m: Match, b: Builder) -> RuleResult:
     y, given = b.value(m.y), m.root.input(8)
     if any(v.dtype not in SMALL for v in (x, kernel, y)) or {x_scale.dtype, scales.dtype, scale.dtype} != {"float32"}:
         return m.reject("its dtypes are not supported (supported: int8 and uint8 with float32 scales)")
+    operands = [m[name] for name in ("w", "ws", "wz")]
+    if x_scale.shape in ((), (1,)) and (own := constant_kernel(b.infos, operands, 0, m["xs"], given)) is not None:
+        first, last = dequantized(b, x, x_scale, x_zero), quantized(b, y, scale, zero)
+        between = convolution(m, b, first.y, last.x, own.numbers, own.bias, own.scales)
+        return between if isinstance(between, Mismatch) else around(first, between, last)
     total = b.temporary(y, dtype="int32")
     layer = dynamic_conv(m, b, [x, kernel, x_zero, zeros], total)
     if isinstance(layer, Mismatch):

@@ -15,9 +15,10 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.cast import Cast
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.linear.dense import matmul_shape
+from tf2rust.ops.linear.dense import Dense, matmul_shape
 from tf2rust.ops.linear.matmul import MatMul
-from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear
+from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
+from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear, check_parameters
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -37,8 +38,16 @@ def _matmul_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     return [ValueInfo("int32", matmul_shape(a, b))]
 
 
+def check_quantized_product(node: Node, infos: ValueInfos) -> None:
+    """Raises InferenceError if a scale or zero point of QLinearMatMul or QLinearConv is invalid."""
+    for tensor in (0, 3):
+        check_parameters(infos, node.operand(tensor + 1), node.operand(tensor + 2), infos.dtype(node.operand(tensor)))
+    check_parameters(infos, node.operand(6), node.operand(7), infos.dtype(node.operand(7)))
+
+
 @infers("QLinearMatMul")
 def _qlinear_matmul(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    check_quantized_product(node, infos)
     a, b = infos.shape(node.x), infos.shape(node.operand(3))
     return [ValueInfo(infos.dtype(node.operand(7)), matmul_shape(a, b))]
 
@@ -101,6 +110,12 @@ def qlinear_matmul(m: Match, b: Builder) -> RuleResult:
         v.dtype != "float32" for v in (left_scale, right_scale, scale)
     ):
         return m.reject("its dtypes are not supported (supported: int8 and uint8 with float32 scales)")
+    if left_scale.shape in ((), (1,)) and right.rank == 2:
+        own = constant_kernel(b.infos, [m[name] for name in ("b", "bs", "bz")], -1, m["as"])
+        if own is not None:
+            first, last = dequantized(b, left, left_scale, left_zero), quantized(b, y, scale, zero)
+            dense = Dense(kernel=own.numbers, scales=own.scales, inputs=[first.y], outputs=[last.x])
+            return around(first, dense, last)
     total = b.temporary(y, dtype="int32")
     layers: list[Layer] = [MatMulInteger(inputs=[left, right, left_zero, right_zero], outputs=[total])]
     if left_scale.rank == 1 and left_scale.shape != (1,):  # one per row

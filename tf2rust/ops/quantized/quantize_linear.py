@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import onnx_ir as ir
 
+from tf2rust.ops.core.dims import format_shape, product
 from tf2rust.ops.core.dtypes import NARROW
-from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers, normal_axis
-from tf2rust.ops.core.layer import Layer
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
+from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 
@@ -30,6 +32,23 @@ class Quantization(Layer):
     axis: int
     block: int
 
+    def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
+        perm = perms[0]
+        if perm is None or any(p is not None for p in perms[1:]) or self.block:
+            return None
+        axis = self.axis if self.is_single else perm[self.axis]
+        return replace(self, axis=axis), perm
+
+    @property
+    def is_single(self) -> bool:
+        """Whether all elements have one scale."""
+        return product(self.inputs[1].shape) == 1
+
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        """The scales must not be computed from the batch, or lie along it."""
+        alike = self.is_single or (self.axis > 0 and not self.block)
+        return alike and batched[0] and not any(batched[1:]) and self.x.shape[:1] == self.y.shape[:1]
+
 
 @dataclass(eq=False, kw_only=True)
 class QuantizeLinear(Quantization):
@@ -49,6 +68,8 @@ class DequantizeLinear(Quantization):
 def _quantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     given, dtype = node.input(2), node.attr("output_dtype", 0)
     found = infos.dtype(given) if given is not None else ir.DataType(dtype).numpy().name if dtype else "uint8"
+    _check_lengths(node, infos)
+    check_parameters(infos, node.operand(1), given, found)
     return [ValueInfo(found, infos.shape(node.x))]
 
 
@@ -56,7 +77,48 @@ def _quantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 def _dequantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = node.attr("output_dtype", 0)
     found = ir.DataType(dtype).numpy().name if dtype else infos.dtype(node.operand(1))
+    _check_lengths(node, infos)
+    check_parameters(infos, node.operand(1), node.input(2), infos.dtype(node.x))
     return [ValueInfo(found, infos.shape(node.x))]
+
+
+def check_parameters(infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | None, dtype: str) -> None:
+    """Raises InferenceError if a scale is not a positive, normal number, or if the zero points do not match the scales
+    or the quantized ``dtype``.
+    """
+    scales = infos.const(scale)
+    if scales is not None and scales.dtype.kind == "f":
+        usable = np.isfinite(scales) & (scales >= np.finfo(scales.dtype).tiny)
+        if not usable.all():
+            bad = scales[~usable].reshape(-1)[0]
+            raise InferenceError(
+                f"its scale `{scale.name}` is {bad:g}, but must be a positive, normal number; quantize the model again"
+            )
+    if zero_point is None:
+        return
+    if infos.dtype(zero_point) != dtype:
+        raise InferenceError(
+            f"its zero point `{zero_point.name}` is {infos.dtype(zero_point)}, but its integers are {dtype}; quantize "
+            "the model again"
+        )
+    left, right = infos.shape(scale), infos.shape(zero_point)
+    if product(left) != product(right):
+        raise InferenceError(
+            f"it has scales of shape {format_shape(left)}, but zero points of shape {format_shape(right)}; quantize "
+            "the model again"
+        )
+
+
+def _check_lengths(node: Node, infos: ValueInfos) -> None:
+    """Raises InferenceError if the number of scales does not match the axis that they belong to."""
+    shape, scales = infos.shape(node.x), infos.shape(node.operand(1))
+    if len(scales) != 1 or scales == (1,) or node.attr("block_size", 0):
+        return
+    size = shape[normal_axis(node.attr("axis", 1), len(shape))]
+    if isinstance(size, int) and isinstance(scales[0], int) and size != scales[0]:
+        raise InferenceError(
+            f"it has {scales[0]} scales for an axis of size {size}, but needs one for each index or one in all"
+        )
 
 
 @rule(Op("QuantizeLinear|DequantizeLinear", Var("x"), Var("scale"), more=True, name="quantization"))

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from tf2rust.ops.conv.rust import window_fields, with_sizes
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.quantized.elementwise import QuantizedBinary, QuantizedLookup
 from tf2rust.ops.quantized.matmul import MatMulInteger
+from tf2rust.ops.quantized.pooling import QuantizedAverage, QuantizedAveragePooling, QuantizedMean
+from tf2rust.ops.quantized.products import QuantizedConv, QuantizedDense, QuantizedProduct
 from tf2rust.ops.quantized.quantize_linear import Quantization, QuantizeLinear
-from tf2rust.rust.tree import Expr, Item, some, struct
+from tf2rust.rust.literals import rust_f32
+from tf2rust.rust.tree import Expr, Item, array, expr, some, struct
+
+_NN = "tf_layers::nn"
 
 
 @layer_call.register
@@ -28,3 +35,111 @@ def _(layer: Quantization, site: Site) -> Expr:
         zeros = zeros.method("reshape", site.dims(layer.inputs[1].shape)).tried()
     method = "quantize" if isinstance(layer, QuantizeLinear) else "dequantize"
     return site.field.method(method, CX, x, scales, some(zeros), *site.outputs)
+
+
+def _requantization(layer: QuantizedProduct, weights: Weights) -> Expr:
+    """From sums to y; for results in float32, only the multipliers matter."""
+    return struct(
+        Item(f"{_NN}::Requantization"),
+        multipliers=weights.get("multipliers"),
+        zero_point=layer.y_zero_point or 0,
+        min=layer.limits[0],
+        max=layer.limits[1],
+    )
+
+
+@layer_field.register
+def _(layer: QuantizedDense, weights: Weights) -> LayerField:
+    dense = Item(f"{_NN}::QuantizedDense")
+    value = struct(
+        dense,
+        kernel=weights.get("kernel"),
+        bias=weights.get("bias"),
+        requantization=_requantization(layer, weights),
+    )
+    return LayerField(dense.generic("'w"), value)
+
+
+def _conv(layer: QuantizedConv) -> Item:
+    return Item(f"{_NN}::Quantized{'DepthwiseConv2d' if layer.depthwise else f'Conv{layer.rank}d'}")
+
+
+def _axes(layer: QuantizedConv) -> int:
+    """The number of spatial axes of the Rust layer: a depthwise convolution treats sequences as images of height 1."""
+    return 2 if layer.depthwise else layer.rank
+
+
+@layer_field.register
+def _(layer: QuantizedConv, weights: Weights) -> LayerField:
+    fields = {
+        "kernel": weights.get("kernel"),
+        "bias": weights.get("bias"),
+        "requantization": _requantization(layer, weights),
+        "x_zero_point": expr(layer.x_zero_point),
+        **window_fields(layer.window, "kernel_size", _axes(layer)),
+    }
+    if layer.depthwise:
+        fields |= {"channels": expr(layer.channels), "multiplier": expr(layer.kernel.shape[-1] // layer.channels)}
+    else:
+        fields |= {"in_channels": expr(layer.channels), "groups": expr(layer.groups)}
+    return LayerField(_conv(layer).generic("'w"), struct(_conv(layer), **fields))
+
+
+@layer_call.register
+def _(layer: QuantizedProduct, site: Site) -> Expr:
+    called = site.field
+    if isinstance(layer, QuantizedConv):
+        called = with_sizes(_conv(layer), layer.window, layer.x.shape[1:-1], site, _axes(layer))
+    if layer.is_requantized:
+        return called.method("run", CX, *site.inputs, *site.outputs)
+    return called.method("run_f32", CX, *site.inputs, some(None), *site.outputs)
+
+
+@layer_field.register
+def _(layer: QuantizedBinary, weights: Weights) -> LayerField:
+    del weights
+    kind = Item(f"{_NN}::Quantized{layer.function}")
+    first: dict[str, Expr] = {"a": expr(rust_f32(layer.a)), "b": expr(rust_f32(layer.b))}
+    if layer.function == "Mul":
+        first = {"x_zero_points": array(layer.zero_points), "multiplier": expr(rust_f32(layer.a))}
+    low, high = layer.limits
+    value = struct(kind, **first, offset=rust_f32(layer.offset), zero_point=layer.zero_point, min=low, max=high)
+    return LayerField(kind, value)
+
+
+@layer_field.register
+def _(layer: QuantizedLookup, weights: Weights) -> LayerField:
+    lookup = Item(f"{_NN}::QuantizedLookup")
+    return LayerField(lookup.generic("'w"), struct(lookup, table=weights.get("table")))
+
+
+def _average(layer: QuantizedAverage) -> dict[str, Expr]:
+    low, high = layer.limits
+    zeros = {"x_zero_point": expr(layer.x_zero_point), "zero_point": expr(layer.y_zero_point)}
+    return {**zeros, "multiplier": expr(rust_f32(layer.ratio)), "min": expr(low), "max": expr(high)}
+
+
+_AVERAGE_POOL = Item(f"{_NN}::QuantizedAveragePool2d")
+
+
+@layer_field.register
+def _(layer: QuantizedAveragePooling, weights: Weights) -> LayerField:
+    del weights
+    window = window_fields(layer.window, "size", 2)
+    counts = str(layer.count_include_pad).lower()
+    offset = rust_f32(layer.offset)
+    value = struct(_AVERAGE_POOL, **window, count_include_pad=counts, **_average(layer), offset=offset)
+    return LayerField(_AVERAGE_POOL, value)
+
+
+@layer_call.register
+def _(layer: QuantizedAveragePooling, site: Site) -> Expr:
+    called = with_sizes(_AVERAGE_POOL, layer.window, layer.x.shape[1:-1], site, 2)
+    return called.method("run", CX, *site.inputs, *site.outputs)
+
+
+@layer_field.register
+def _(layer: QuantizedMean, weights: Weights) -> LayerField:
+    del weights
+    mean = Item(f"{_NN}::QuantizedMean")
+    return LayerField(mean, struct(mean, **_average(layer)))

@@ -43,7 +43,7 @@ pub struct QuantizedAdd {
 }
 
 /// The product of two quantized tensors, with NumPy's broadcasting:
-/// y = clamp(round((x1 − z1)·(x2 − z2)·multiplier) + zero point), with the zero points z1 and z2 of x1 and x2.
+/// y = clamp(round((x1 − z1)·(x2 − z2)·multiplier + offset) + zero point), with the zero points z1 and z2 of x1 and x2.
 ///
 /// ```
 /// use tf_layers::nn::QuantizedMul;
@@ -65,6 +65,8 @@ pub struct QuantizedMul {
     pub x_zero_points: [i32; 2],
     /// The scale of x1 · the scale of x2 / the scale of y.
     pub multiplier: f32,
+    /// Usually 0. Engines that add the zero point of y before they round have it here, and 0 as zero point.
+    pub offset: f32,
     /// The zero point of y.
     pub zero_point: i32,
     /// The least element of y: that of its type, or the zero point for a `Relu`.
@@ -107,7 +109,7 @@ impl QuantizedMul {
     /// A product of type `Y` without an activation.
     #[must_use]
     pub const fn new<Y: Byte>(x_zero_points: [i32; 2], multiplier: f32, zero_point: i32) -> Self {
-        Self { x_zero_points, multiplier, zero_point, min: Y::MIN, max: Y::MAX }
+        Self { x_zero_points, multiplier, offset: 0.0, zero_point, min: Y::MIN, max: Y::MAX }
     }
 
     /// Computes y from x1 and x2.
@@ -163,7 +165,7 @@ impl Operation for QuantizedMul {
     fn apply<S: Simd>(self, s: S, [x1, x2]: [S::F32; 2]) -> S::F32 {
         let [z1, z2] = self.x_zero_points.map(|zero| s.splat(zero as f32));
         // The product of two integers of nine bits is exact.
-        s.mul(s.mul(s.sub(x1, z1), s.sub(x2, z2)), s.splat(self.multiplier))
+        s.add(s.mul(s.mul(s.sub(x1, z1), s.sub(x2, z2)), s.splat(self.multiplier)), s.splat(self.offset))
     }
 }
 

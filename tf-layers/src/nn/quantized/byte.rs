@@ -4,7 +4,7 @@ use crate::error::{Result, require};
 use crate::simd::Bits8;
 
 /// The element types of quantized tensors: `u8` and `i8`.
-pub trait Byte: Copy + Default + sealed::Bits {}
+pub trait Byte: Copy + Default + Ord + sealed::Bits {}
 
 impl Byte for u8 {}
 impl Byte for i8 {}
@@ -17,6 +17,8 @@ pub(crate) mod sealed {
     pub trait Bits: Bits8 {
         const MIN: i32;
         const MAX: i32;
+        /// The least element.
+        const LEAST: Self;
         /// The bit that makes an unsigned byte of the bits: 0x80 for `i8`, which adds 128.
         const FLIP: u8;
 
@@ -32,11 +34,13 @@ pub(crate) mod sealed {
 impl sealed::Bits for u8 {
     const MIN: i32 = 0;
     const MAX: i32 = 255;
+    const LEAST: Self = 0;
     const FLIP: u8 = 0;
 }
 
 impl sealed::Bits for i8 {
     const MIN: i32 = -128;
     const MAX: i32 = 127;
+    const LEAST: Self = -128;
     const FLIP: u8 = 0x80;
 }

@@ -43,7 +43,7 @@ pub struct QuantizedDense<'w> {
     pub requantization: Requantization<'w>,
 }
 
-impl<'w> QuantizedDense<'w> {
+impl QuantizedDense<'_> {
     /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may be columns of a wider tensor.
     ///
     /// # Errors

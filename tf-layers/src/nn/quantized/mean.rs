@@ -10,7 +10,7 @@ use crate::tensor::{View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
 /// The mean of the windows of quantized images `[batch, height, width, channels]` or sequences `[batch, width, channels]`:
-/// y = clamp(round((Σ x − count·z)·(multiplier / divisor)) + zero point).
+/// y = clamp(round((Σ x − count·z)·(multiplier / divisor) + offset) + zero point).
 ///
 /// z is the zero point of x, and count the elements of a window that are inside the image.
 ///
@@ -43,6 +43,8 @@ pub struct QuantizedAveragePool2d {
     pub x_zero_point: i32,
     /// The scale of x / the scale of y.
     pub multiplier: f32,
+    /// Usually 0. Engines that add the zero point of y before they round have it here, and 0 as zero point.
+    pub offset: f32,
     /// The zero point of y.
     pub zero_point: i32,
     /// The least element of y: that of its type, or the zero point for a `Relu`.
@@ -98,6 +100,7 @@ impl QuantizedAveragePool2d {
             count_include_pad: false,
             x_zero_point,
             multiplier,
+            offset: 0.0,
             zero_point,
             min: Y::MIN,
             max: Y::MAX,
@@ -142,6 +145,7 @@ impl QuantizedAveragePool2d {
             flip: X::FLIP,
             x_zero_point: i32::from(X::zero_point(self.x_zero_point)? ^ X::FLIP),
             multiplier: self.multiplier,
+            offset: self.offset,
             bounds: bounds::<Y>(self.zero_point, self.min, self.max)?,
             zero_point: self.zero_point,
             x: X::bits(x.as_slice()?),
@@ -193,6 +197,7 @@ impl QuantizedMean {
             flip: X::FLIP,
             x_zero_point,
             multiplier: self.multiplier,
+            offset: 0.0,
             bounds,
             zero_point: self.zero_point,
             x: X::bits(x.as_slice()?),
@@ -219,6 +224,8 @@ struct Means<'a> {
     /// That of the unsigned bytes.
     x_zero_point: i32,
     multiplier: f32,
+    /// Added before the rounding.
+    offset: f32,
     /// The least and greatest result without the zero point.
     bounds: (f32, f32),
     zero_point: i32,
@@ -237,6 +244,7 @@ impl Kernel for Means<'_> {
             flip,
             x_zero_point,
             multiplier,
+            offset: moved,
             bounds,
             zero_point,
             x,
@@ -246,7 +254,7 @@ impl Kernel for Means<'_> {
         let image = vertical.input * horizontal.input * channels;
         let [height, width] = [vertical.output.max(1), horizontal.output.max(1)];
         let (low, high, zero) = (s.splat(bounds.0), s.splat(bounds.1), s.isplat(zero_point));
-        let flip = s.isplat(flip.into());
+        let (flip, moved) = (s.isplat(flip.into()), s.splat(moved));
         for (pixel, y) in y.chunks_exact_mut(channels.max(1)).enumerate() {
             let (line, column) = (pixel / width, pixel % width);
             let (sample, line) = (line / height, line % height);
@@ -278,7 +286,7 @@ impl Kernel for Means<'_> {
                     }
                 }
                 for lane in 0..PANEL / S::LANES {
-                    let mean = s.mul(s.to_f32(s.iadd(sums[lane], offset)), multiplier);
+                    let mean = s.add(s.mul(s.to_f32(s.iadd(sums[lane], offset)), multiplier), moved);
                     sums[lane] = s.iadd(s.to_i32(s.min(s.max(mean, low), high)), zero);
                 }
                 s.store_bytes(sums, part_mut(y, channel..end));

@@ -118,9 +118,8 @@ impl<'w> Gru<'w> {
         Results { y, last }: Results<'_, 1>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let Sequence { x, batch, steps, units, .. } = sequence;
+        let Sequence { batch, steps, units, .. } = sequence;
         let gates = len(&[units, 3])?;
-        let k = self.kernel.rows();
         self.check(gates)?;
         let state = sequence.state();
         let inputs = len(&[batch, steps, gates])?;
@@ -132,8 +131,7 @@ impl<'w> Gru<'w> {
         let (xs, rest) = split_mut(scratch, inputs);
         let (h, z) = split_mut(rest, state);
         sequence.begin([&mut *h], y);
-        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
-        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, xs);
+        sequence.project(isa, &self.kernel, self.bias, xs);
         for step in 0..steps {
             self.step(isa, sequence, sequence.at(step), xs, h, z);
             sequence.emit(step, h, y);

@@ -3,10 +3,10 @@
 use crate::Context;
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
-use crate::gemm::{Gemm, Matrix, RowMajor};
+use crate::gemm::Matrix;
 use crate::math::{gate, tanh};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, result};
 use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Buffer, View, ViewMut, len};
 
@@ -115,9 +115,8 @@ impl<'w> Lstm<'w> {
         Results { y, last }: Results<'_, 2>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let Sequence { x, batch, steps, units, .. } = sequence;
+        let Sequence { batch, steps, units, .. } = sequence;
         let gates = len(&[units, 4])?;
-        let k = self.kernel.rows();
         require(self.kernel.groups() == 1 && self.kernel.cols() == gates, "kernel", "be [in, 4 · units]")?;
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, gates], "recurrent", "be [units, 4 · units]")?;
@@ -133,38 +132,15 @@ impl<'w> Lstm<'w> {
         let (z, h_and_c) = split_mut(scratch, inputs);
         let (h, c) = split_mut(h_and_c, state);
         sequence.begin([&mut *h, &mut *c], y);
-        // One large product for the inputs of all steps is much faster than many small ones.
-        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
-        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
-        let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * gates);
-        for step in 0..steps {
-            let at = sequence.at(step);
-            // z += h·recurrent for all samples
-            recur(
-                isa,
-                step,
-                batch,
-                RowMajor { data: h, stride: units },
-                recurrent,
-                part_mut(z, at * gates..),
-            );
-            for sample in 0..batch {
-                if !sequence.takes(sample, at) {
-                    continue;
-                }
-                let z = part_mut(part_mut(z, (sample * steps + at) * gates..), ..gates);
-                let (c, h) = (
-                    part_mut(part_mut(c, sample * units..), ..units),
-                    part_mut(part_mut(h, sample * units..), ..units),
-                );
-                if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
-                    isa.run(Gates { z, c, h });
-                } else {
-                    self.update(isa, z, c, h);
-                }
+        sequence.project(isa, &self.kernel, self.bias, z);
+        sequence.run_steps(isa, &self.recurrent, z, h, y, |sample, z, h| {
+            let c = part_mut(part_mut(c, sample * units..), ..units);
+            if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
+                isa.run(Gates { z, c, h });
+            } else {
+                self.update(isa, z, c, h);
             }
-            sequence.emit(step, h, y);
-        }
+        });
         finish([h, c], last);
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::checked::{copy, part_mut};
 use crate::error::{Result, require};
-use crate::gemm::{Gemm, Linear, RowMajor};
+use crate::gemm::{Gemm, Linear, Matrix, RowMajor};
 use crate::nn::requested;
 use crate::simd::{F32, Isa};
 use crate::tensor::{View, ViewMut};
@@ -126,6 +126,41 @@ impl<'a, const N: usize> Sequence<'a, N> {
     /// Whether the mask keeps the input at index `at` of a sample.
     pub fn takes(&self, sample: usize, at: usize) -> bool {
         self.mask.is_none_or(|mask| mask.get(sample * self.steps + at) == Some(&true))
+    }
+
+    /// Computes the sums `[batch, steps, columns]`: the inputs of all steps times `kernel`, plus `bias`.
+    ///
+    /// One large product is much faster than one per step.
+    pub fn project(&self, isa: Isa, kernel: &Matrix<'_>, bias: Option<&[f32]>, sums: &mut [f32]) {
+        let x = RowMajor { data: self.x, stride: kernel.rows() };
+        Gemm::from_matrix(kernel, 0).bias(bias).run(isa, self.batch * self.steps, x, sums);
+    }
+
+    /// Processes all steps of a layer that adds the product of its state and `recurrent` to the sums of its inputs.
+    ///
+    /// `update` takes the index of a sample, its sums `[columns]`, and its state h `[units]`, which it replaces.
+    #[inline(always)]
+    pub fn run_steps(
+        &self,
+        isa: Isa,
+        recurrent: &Matrix<'_>,
+        sums: &mut [f32],
+        h: &mut [f32],
+        y: &mut [f32],
+        mut update: impl FnMut(usize, &mut [f32], &mut [f32]),
+    ) {
+        let (units, columns) = (self.units, recurrent.cols());
+        let gemm = Gemm::from_matrix(recurrent, 0).accumulate(true).ldc(self.steps * columns);
+        for step in 0..self.steps {
+            let at = self.at(step);
+            let states = RowMajor { data: h, stride: units };
+            recur(isa, step, self.batch, states, gemm, part_mut(sums, at * columns..));
+            for sample in (0..self.batch).filter(|&sample| self.takes(sample, at)) {
+                let sums = part_mut(part_mut(sums, (sample * self.steps + at) * columns..), ..columns);
+                update(sample, sums, part_mut(part_mut(h, sample * units..), ..units));
+            }
+            self.emit(step, h, y);
+        }
     }
 
     /// Initializes the states, and y for the case that no step is processed: h or, under a mask, zeros.

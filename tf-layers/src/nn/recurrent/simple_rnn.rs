@@ -1,11 +1,11 @@
 //! Recurrent layers without gates.
 
 use crate::Context;
-use crate::checked::{part, part_mut, split_mut};
+use crate::checked::split_mut;
 use crate::error::{Result, check_bias, require};
-use crate::gemm::{Gemm, Matrix, RowMajor};
+use crate::gemm::Matrix;
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
+use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, result};
 use crate::simd::Isa;
 use crate::tensor::{Buffer, View, ViewMut, add, len};
 
@@ -108,8 +108,7 @@ impl<'w> SimpleRnn<'w> {
         Results { y, last }: Results<'_, 1>,
         scratch: &mut Buffer<f32>,
     ) -> Result<()> {
-        let Sequence { x, batch, steps, units, .. } = sequence;
-        let k = self.kernel.rows();
+        let Sequence { batch, steps, units, .. } = sequence;
         require(self.kernel.groups() == 1 && self.kernel.cols() == units, "kernel", "be [in, units]")?;
         let recurrent = [self.recurrent.groups(), self.recurrent.rows(), self.recurrent.cols()];
         require(recurrent == [1, units, units], "recurrent", "be [units, units]")?;
@@ -123,27 +122,8 @@ impl<'w> SimpleRnn<'w> {
         }
         let (z, h) = split_mut(scratch, inputs);
         sequence.begin([&mut *h], y);
-        let input = Gemm::from_matrix(&self.kernel, 0).bias(self.bias);
-        input.run(isa, batch * steps, RowMajor { data: x, stride: k }, z);
-        let recurrent = Gemm::from_matrix(&self.recurrent, 0).accumulate(true).ldc(steps * units);
-        for step in 0..steps {
-            let at = sequence.at(step);
-            recur(
-                isa,
-                step,
-                batch,
-                RowMajor { data: h, stride: units },
-                recurrent,
-                part_mut(z, at * units..),
-            );
-            for sample in 0..batch {
-                if sequence.takes(sample, at) {
-                    let h = part_mut(part_mut(h, sample * units..), ..units);
-                    self.activation.map(isa, part(part(z, (sample * steps + at) * units..), ..units), h);
-                }
-            }
-            sequence.emit(step, h, y);
-        }
+        sequence.project(isa, &self.kernel, self.bias, z);
+        sequence.run_steps(isa, &self.recurrent, z, h, y, |_, z, h| self.activation.map(isa, z, h));
         finish([h], last);
         Ok(())
     }

@@ -1,0 +1,107 @@
+"""Scales and zero points that no quantizer writes: each is refused in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.ops.quantized.qdq import Quantized, small, weights
+from tf2rust.conversion import match_layers
+from tf2rust.source import Source
+
+IMAGE = small(2, 4, 5, 5)
+_POSITIVE = "must be a positive, normal number"
+
+
+def activations(scale: Any, zero: Any = 100, dtype: str = "uint8") -> Callable[[Quantized], str]:
+    """A convolution of an image with these parameters."""
+
+    def build(g: Quantized) -> str:
+        x = g.dequantize(g.input(IMAGE), scale, zero, dtype)
+        return g.quantize(g.op("Conv", x, g.kernel(weights(6, 4, 3, 3))))
+
+    return build
+
+
+def kernel(scale: Any, zero: Any = None) -> Callable[[Quantized], str]:
+    def build(g: Quantized) -> str:
+        return g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(6, 4, 3, 3), scale, zero=zero)))
+
+    return build
+
+
+def result(scale: Any, *, x_scale: float = 0.02) -> Callable[[Quantized], str]:
+    def build(g: Quantized) -> str:
+        made = g.op("Conv", g.real(IMAGE, x_scale), g.kernel(weights(6, 4, 3, 3)))
+        return g.quantize(made, scale)
+
+    return build
+
+
+def by_operator(which: int, value: float) -> Callable[[Quantized], str]:
+    """QLinearConv with one of its scales replaced."""
+
+    def build(g: Quantized) -> str:
+        scales = [0.02, 0.01, 0.5]
+        scales[which] = value
+        x_scale, kernel_scale, y_scale = (g.constant(s, "float32") for s in scales)
+        zero, none = g.constant(3, "uint8"), g.constant(0, "int8")
+        weight = g.constant(weights(6, 4, 3, 3), "int8")
+        return g.op("QLinearConv", g.input(IMAGE), x_scale, zero, weight, kernel_scale, none, y_scale, zero)
+
+    return build
+
+
+REFUSED = {
+    "zero": (activations(0.0), _POSITIVE),
+    "negative": (activations(-0.02), _POSITIVE),
+    "not a number": (activations(np.nan), _POSITIVE),
+    "infinite": (activations(np.inf), _POSITIVE),
+    "denormal": (activations(1e-40), _POSITIVE),
+    "zero point of another type": (activations(0.02, -3, "int8"), "is int8, but its integers are uint8"),
+    "two scales for four channels": (activations([0.1, 0.2], [1, 2]), "2 scales for an axis of size 4"),
+    "two zero points for one scale": (activations(0.1, [1, 2]), "zero points of shape [2]"),
+    "kernel, zero": (kernel([0.1, 0.1, 0.0, 0.1, 0.1, 0.1]), _POSITIVE),
+    "kernel, denormal": (kernel(1e-42), _POSITIVE),
+    "kernel, five scales": (kernel([0.1] * 5), "5 scales for an axis of size 6"),
+    "result, zero": (result(0.0), _POSITIVE),
+    "result, not a number": (result(np.nan), _POSITIVE),
+    **{f"operator, scale {i}": (by_operator(i, np.nan), _POSITIVE) for i in range(3)},
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_parameters_are_refused(name: str) -> None:
+    build, reason = REFUSED[name]
+    made = Quantized()
+    made.results = [build(made)]
+    found, _ = match_layers(Source(Path("model.onnx"), made.model(), "onnx", lambda _: {}))
+    causes = [unmatched for unmatched in found.unmatched if unmatched.blocked_by is None]
+    assert len(causes) == 1
+    assert reason in causes[0].sentence()
+
+
+def large_bias(g: Quantized) -> str:
+    bias = g.constant(np.full(6, 1e9), "float32")
+    return g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(6, 4, 3, 3)), bias))
+
+
+NOT_REQUANTIZED = {
+    "the ratio of the scales overflows": (result(2e-38, x_scale=1e5), "the ratio of its scales"),
+    "the ratio of the scales is denormal": (result(3e38), "the ratio of its scales"),
+    "the bias exceeds 32 bits": (large_bias, "its sums can exceed 32 bits"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_REQUANTIZED)
+def test_results_that_integers_cannot_hold_are_float32(name: str) -> None:
+    build, reason = NOT_REQUANTIZED[name]
+    made = Quantized()
+    made.results = [build(made)]
+    found, _ = match_layers(Source(Path("model.onnx"), made.model(), "onnx", lambda _: {}))
+    (row,) = found.departures
+    assert row.reason.startswith(reason)

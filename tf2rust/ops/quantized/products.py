@@ -1,0 +1,198 @@
+"""Dense layers and convolutions on 8-bit integers: i32 sums, scaled once and rounded to 8 bits again.
+
+    sum = bias[c] + Σ x · kernel[·, c]                            in i32, with x as bytes from 0 to 255
+    y   = clamp(round(sum · multiplier[c]) + zero_point, min, max)    in float32, halves to even
+
+The bias contains the zero point of x: ``bias[c] = b[c] − zero_point_of_x · Σ kernel[·, c]``. The multiplier is
+``scale_of_x · scale_of_kernel[c] / scale_of_y``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.conv.window import Window
+from tf2rust.ops.core.activation import LINEAR, Activation
+from tf2rust.ops.core.dims import Dim, product
+from tf2rust.ops.core.layer import Layer, Value, Weight
+from tf2rust.ops.core.packing import VECTOR, Matrices
+from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.linear.dense import Dense
+from tf2rust.ops.quantized.scale import Scale
+
+_LARGEST_SUM = (1 << 31) - 1
+_LARGEST_BYTE = 255
+
+
+@dataclass(eq=False, kw_only=True)
+class QuantizedProduct(Layer):
+    """A product of 8-bit integers with an int8 kernel, to 8-bit integers or, without ``y_zero_point``, to float32.
+
+    ``kernel`` has the axes of the float layer's, ``bias`` and ``multipliers`` one number per channel of y.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    multipliers: np.ndarray
+    x_zero_point: int
+    y_zero_point: int | None
+    limits: tuple[int, int]
+    """The smallest and the largest integer of y, from the activation and the dtype."""
+    activation: Activation = LINEAR
+
+    @property
+    def is_requantized(self) -> bool:
+        """Whether y has 8-bit integers."""
+        return self.y_zero_point is not None
+
+    def params(self) -> dict[str, object]:
+        own: dict[str, object] = {"x_zero_point": self.x_zero_point}
+        if self.is_requantized:
+            own |= {"y_zero_point": self.y_zero_point, "min": self.limits[0], "max": self.limits[1]}
+        return {**own, "activation": self.activation.plain()}
+
+    def weights(self) -> list[Weight]:
+        return [
+            Weight("kernel", self.kernel, Matrices()),
+            Weight("bias", self.bias),
+            Weight("multipliers", self.multipliers),
+        ]
+
+    @property
+    def takes_columns(self) -> bool:
+        return True
+
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        return self.keeps_batch(batched) and self.x.rank > 1
+
+    def gemm_rows(self) -> Dim:
+        return product(self.y.shape[:-1])
+
+    def multiply_adds(self) -> Dim:
+        return self.gemm_rows() * self.kernel.size
+
+
+@dataclass(eq=False, kw_only=True)
+class QuantizedDense(QuantizedProduct):
+    """A Dense layer on 8-bit integers: [..., k] · [k, n] → [..., n]."""
+
+    kind = "QuantizedDense"
+
+
+@dataclass(eq=False, kw_only=True)
+class QuantizedConv(QuantizedProduct):
+    """A convolution of 8-bit integers; the window, the groups and the axes of the kernel are those of Conv.
+
+    The padding has the zero point of x.
+    """
+
+    window: Window
+    groups: int = 1
+
+    @property
+    def rank(self) -> int:
+        return len(self.window.size)
+
+    @property
+    def kind(self) -> str:
+        return f"Quantized{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
+
+    @property
+    def channels(self) -> int:
+        size = self.x.shape[-1]
+        assert isinstance(size, int)
+        return size
+
+    @property
+    def depthwise(self) -> bool:
+        return self.groups > 1 and self.groups == self.channels
+
+    def params(self) -> dict[str, object]:
+        return {
+            "filters": self.y.shape[-1],
+            "kernel_size": list(self.window.size),
+            "strides": list(self.window.strides),
+            "dilation_rate": list(self.window.dilations),
+            "padding": self.window.plain_padding(),
+            "groups": self.groups,
+            **super().params(),
+        }
+
+    @property
+    def takes_columns(self) -> bool:
+        return not self.depthwise
+
+    def weights(self) -> list[Weight]:
+        packing = VECTOR if self.depthwise else Matrices(self.groups)
+        return [Weight("kernel", self.kernel, packing), *super().weights()[1:]]
+
+
+def quantized_product(
+    layer: Affine, x: Value, x_scale: Scale, y: Value, y_scale: Scale | None
+) -> QuantizedProduct | str:
+    """The layer on 8-bit integers, or the reason why there is none.
+
+    ``x`` holds the integers of the layer's input, and ``y`` those of its output or, without ``y_scale``, float32.
+    """
+    if layer.residual is not None:
+        return "it adds a residual input that is not quantized between the product and the sum"
+    if not isinstance(layer, (Dense, Conv)) or (isinstance(layer, Conv) and layer.rank > 2):
+        return f"{layer.kind} has no form on integers"
+    if layer.slopes is not None:
+        return "its PReLU is not quantized apart from the product"
+    if y_scale is None and isinstance(layer, Conv) and layer.depthwise:
+        return "its result is not quantized"
+    limits = (0, 0) if y_scale is None else y_scale.clamp(layer.activation)
+    if limits is None:
+        return f"its activation {layer.activation.plain()} is not quantized apart from the product"
+    if layer.scales is None:
+        return "its kernel is not quantized with one scale, or one per output channel"
+    kernel = integers_of(layer.kernel, layer.scales)
+    if kernel is None:
+        return "its kernel minus the zero point does not fit in int8"
+    with np.errstate(all="ignore"):
+        sum_scales = (np.float32(x_scale.scale) * layer.scales).astype(np.float32)
+        multipliers = sum_scales if y_scale is None else (sum_scales / np.float32(y_scale.scale)).astype(np.float32)
+    if not (np.isfinite(multipliers) & (multipliers >= np.finfo(np.float32).tiny)).all():
+        return "the ratio of its scales is not a normal float32 number"
+    channels = kernel.reshape(-1, kernel.shape[-1]).astype(np.int64)
+    own = np.zeros(channels.shape[1]) if layer.bias is None else np.rint(layer.bias / sum_scales.astype(np.float64))
+    bias = own - x_scale.byte * channels.sum(axis=0)
+    if not (_LARGEST_BYTE * np.abs(channels).sum(axis=0) + np.abs(bias) <= _LARGEST_SUM).all():
+        return "its sums can exceed 32 bits"
+    fields: dict[str, Any] = {
+        "kernel": kernel,
+        "bias": bias.astype(np.int32),
+        "multipliers": multipliers,
+        "x_zero_point": x_scale.zero_point,
+        "y_zero_point": None if y_scale is None else y_scale.zero_point,
+        "limits": limits,
+        "activation": layer.activation if y_scale is not None else LINEAR,
+        "inputs": [x],
+        "outputs": [y],
+        "name": layer.name,
+        "anchor": layer.anchor,
+        "rules": layer.rules,
+    }
+    if isinstance(layer, Dense):
+        return QuantizedDense(**fields)
+    return QuantizedConv(window=replace(layer.window), groups=layer.groups, **fields)
+
+
+def integers_of(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray | None:
+    """The int8 integers that these float32 numbers are multiples of; None if they are not, or if one does not fit.
+
+    ``scales`` are those of the last axis. The products have to be the same bit for bit, so that a kernel that was
+    changed after it was dequantized is not taken for integers.
+    """
+    if scales.size != numbers.shape[-1]:
+        return None
+    integers = np.rint(numbers / scales)
+    if not (np.abs(integers + 0.5) < 128).all() or not np.array_equal(integers * scales, numbers):
+        return None
+    return np.ascontiguousarray(integers.astype(np.int8))

@@ -1,0 +1,81 @@
+"""The scale and zero point of a tensor of 8-bit integers, and the step from i32 sums back to such a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tf2rust.ops.core.activation import Activation
+
+BYTES = ("int8", "uint8")
+"""The dtypes that integer layers compute with."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What 8-bit integers mean: ``scale · (q − zero_point)``.
+
+    ``zero_first`` tells that the zero point is added before a number is rounded, as some kernels of ONNX Runtime do.
+    With an odd zero point, numbers halfway between two integers then go to the other one.
+    """
+
+    dtype: str
+    scale: float
+    """A float32 number."""
+    zero_point: int
+    zero_first: bool = False
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """The smallest and the largest integer."""
+        numbers = np.iinfo(self.dtype)
+        return int(numbers.min), int(numbers.max)
+
+    @property
+    def byte(self) -> int:
+        """The zero point of the bytes 0 to 255 that kernels compute with; they add 128 to an int8."""
+        return self.zero_point - self.limits[0]
+
+    def quantize(self, x: np.ndarray) -> np.ndarray:
+        """The integers of float32 numbers, as QuantizeLinear rounds them: halves to even, and saturated."""
+        with np.errstate(over="ignore"):
+            steps = np.asarray(x, np.float32) / np.float32(self.scale)
+        before = np.float32(self.zero_point if self.zero_first else 0)
+        rounded = np.rint(steps + before).astype(np.float64)
+        return np.asarray(np.clip(rounded + self.zero_point - before, *self.limits), self.dtype)
+
+    def numbers(self) -> np.ndarray:
+        """The float32 number of each of the 256 bytes: the bits of an int8 or uint8."""
+        integers = np.arange(256, dtype=np.uint8).view(self.dtype).astype(np.int32)
+        return np.asarray((integers - self.zero_point).astype(np.float32) * np.float32(self.scale))
+
+    def clamp(self, activation: Activation) -> tuple[int, int] | None:
+        """The smallest and the largest integer of the activation's results; None if the activation is not a clamp.
+
+        Rounding is monotone, so clamping the integers gives the same as clamping the numbers.
+        """
+        bounds = {"linear": (-np.inf, np.inf), "relu": (0.0, np.inf), "clip": activation.args}
+        if activation.name not in bounds:
+            return None
+        low, high = bounds[activation.name]
+        first, last = self.quantize(np.asarray([low, high]))
+        return int(first), int(last)
+
+
+def plain_scales(scales: Sequence[float] | np.ndarray) -> object:
+    """One scale or the range of several, for listings."""
+    numbers = [float(f"{s:.4g}") for s in (np.min(scales), np.max(scales))]
+    return numbers[0] if np.size(scales) == 1 or numbers[0] == numbers[1] else numbers
+
+
+def single_scale(scale: np.ndarray | None, zero_point: np.ndarray | None, dtype: str) -> Scale | str:
+    """The scale of a quantized tensor, or the reason why no integer layer takes such a tensor."""
+    if dtype not in BYTES:
+        return f"{dtype} activations compute in float32 (integer layers take int8 and uint8)"
+    if scale is None or (zero_point is None):
+        return "the scale or zero point is computed by the model"
+    if scale.size != 1 or zero_point.size != 1:
+        return "its activations have one scale per channel or block, and integer layers take one in all"
+    return Scale(dtype, float(scale.reshape(())), int(zero_point.reshape(())))

@@ -1,0 +1,298 @@
+"""Layers between DequantizeLinear and QuantizeLinear become layers on 8-bit integers.
+
+    q ─ DequantizeLinear ─ Conv2D ─ QuantizeLinear ─ r      becomes      q ─ QuantizedConv2D ─ r
+
+First, data movement runs on the integers: DequantizeLinear moves down, and QuantizeLinear up, until they are next to
+the layers that compute. Layers without a form on integers stay between the two, and the graph records why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
+from tf2rust.ops.elementwise.binary import Binary
+from tf2rust.ops.elementwise.scale_shift import ScaleShift
+from tf2rust.ops.generator.constant import Constant, constant
+from tf2rust.ops.linear.affine import Affine
+from tf2rust.ops.pooling.pooling import Pooling
+from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
+from tf2rust.ops.quantized.movement import moved_inputs, on_integers
+from tf2rust.ops.quantized.pooling import quantized_average
+from tf2rust.ops.quantized.products import quantized_product
+from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, Quantization, QuantizeLinear
+from tf2rust.ops.quantized.scale import Scale, single_scale
+from tf2rust.ops.reduction.reduce import Reduce
+from tf2rust.ops.shape.reshape import Reshape
+
+_NOT_QUANTIZED = "its result is not quantized"
+_READ_TWICE = "its result is also read before it is quantized"
+
+
+def to_integers(graph: LayerGraph) -> None:
+    """Replaces layers by their forms on 8-bit integers, and records where the graph leaves the integers."""
+    if any(isinstance(layer, Quantization) for layer in graph.layers):
+        _Pass(graph).run()
+
+
+class _Pass:
+    def __init__(self, graph: LayerGraph) -> None:
+        self.graph = graph
+        self.layers = list(graph.layers)
+        self.kept = {value for _, value in graph.outputs}
+        self.constants = {layer.y: layer.array for layer in self.layers if isinstance(layer, Constant)}
+        self.integers: dict[Value, tuple[Value, Scale]] = {}
+        """The integers that float32 values were dequantized from."""
+        self.made: dict[Value, Layer] = {}
+        self.readers: dict[Value, list[Layer]] = {}
+        self.reasons: dict[Layer, str] = {}
+        """Why layers stay in float32."""
+        self.heirs: dict[Layer, Layer] = {}
+        """The layers that represent the nodes of layers that nobody reads any more."""
+        self.orphans: list[tuple[Value, tuple[str, ...]]] = []
+        """The nodes of other removed layers, which only moved on this value."""
+
+    def run(self) -> None:
+        self.layers = list(self._sunk())
+        self._hoist()
+        self._index()
+        self.layers = list(self._replaced())
+        self._drop_unread()
+        self._index()
+        self.layers = list(self._with_float_results())
+        self._drop_unread()
+        self._index()
+        self._adopt()
+        self.graph.layers = self.layers
+        self.graph.departures = list(self._departures())
+
+    def _index(self) -> None:
+        self.made = {value: layer for layer in self.layers for value in layer.outputs}
+        self.readers = {}
+        for layer in self.layers:
+            inner = [v for body in layer.bodies() for part in body.walk() for v in part.inputs]
+            for value in dict.fromkeys([*layer.inputs, *inner]):
+                self.readers.setdefault(value, []).append(layer)
+
+    def _scale(self, layer: Quantization) -> Scale | str:
+        """The scale of the quantized side of a layer, or the reason why it has no single, constant scale."""
+        integers = layer.y if isinstance(layer, QuantizeLinear) else layer.x
+        scale = self.constants.get(layer.inputs[1])
+        zero_point = np.zeros(1, np.int64) if len(layer.inputs) < 3 else self.constants.get(layer.inputs[2])
+        return single_scale(scale, zero_point, integers.dtype)
+
+    def _sunk(self) -> Iterator[Layer]:
+        """The layers, with data movement in front of DequantizeLinear."""
+        dequantized: dict[Value, DequantizeLinear] = {}
+        for layer in self.layers:
+            sources = [dequantized[v] for v in moved_inputs(layer) if v in dequantized]
+            scales = [self._scale(source) for source in sources]
+            if sources and len(sources) == len(moved_inputs(layer)) and scales == scales[:1] * len(scales):
+                scale = scales[0]
+                twin = None if isinstance(scale, str) else on_integers(layer, [s.x for s in sources], scale)
+                if twin is not None:
+                    back = replace(sources[0], inputs=[twin.y, *sources[0].inputs[1:]], outputs=[layer.y], nodes=())
+                    dequantized[layer.y] = back
+                    yield twin
+                    yield back
+                    continue
+            if isinstance(layer, DequantizeLinear):
+                dequantized[layer.y] = layer
+            yield layer
+
+    def _hoist(self) -> None:
+        """Moves QuantizeLinear in front of data movement whose result only it reads."""
+        self._index()
+        waiting = [layer for layer in reversed(self.layers) if isinstance(layer, QuantizeLinear)]
+        while waiting:
+            quantize = waiting.pop()
+            mover, scale = self.made.get(quantize.x), self._scale(quantize)
+            if mover is None or isinstance(scale, str) or not moved_inputs(mover) or not self._is_only_reader(quantize):
+                continue
+            parts = [
+                replace(
+                    quantize,
+                    inputs=[value, *quantize.inputs[1:]],
+                    outputs=[Value(f"{value.name}'", quantize.y.dtype, value.shape)],
+                    nodes=(),
+                )
+                for value in moved_inputs(mover)
+            ]
+            twin = on_integers(mover, [part.y for part in parts], scale)
+            if twin is None:
+                continue
+            twin.outputs = quantize.outputs
+            twin.nodes = mover.nodes + quantize.nodes
+            at = self.layers.index(quantize)
+            self.layers[at : at + 1] = [*parts, twin]
+            self.layers.remove(mover)
+            self._index()
+            waiting += parts
+
+    def _is_only_reader(self, quantize: QuantizeLinear) -> bool:
+        return self.readers[quantize.x] == [quantize] and quantize.x not in self.kept
+
+    def _replaced(self) -> Iterator[Layer]:
+        """The layers, with forms on integers in the place of those between DequantizeLinear and QuantizeLinear."""
+        alias: dict[Value, Value] = {}
+        for layer in self.layers:
+            layer.inputs = [alias.get(value, value) for value in layer.inputs]
+            scale = self._scale(layer) if isinstance(layer, Quantization) else ""
+            if isinstance(layer, DequantizeLinear) and isinstance(scale, Scale):
+                self.integers[layer.y] = (layer.x, scale)
+            if not isinstance(layer, QuantizeLinear) or not isinstance(scale, Scale):
+                yield layer
+                continue
+            same, own = self.integers.get(layer.x, (None, None))
+            if same is None or own != scale:
+                found = self._on_integers(layer, scale) or [layer]
+            elif layer.y in self.kept:
+                found = [Reshape(inputs=[same], outputs=[layer.y], nodes=layer.nodes, rules=layer.rules)]
+            else:
+                found, alias[layer.y] = [], same
+                self.orphans.append((same, layer.nodes))
+            self.made.update((part.y, part) for part in found)
+            yield from found
+
+    def _on_integers(self, quantize: QuantizeLinear, scale: Scale) -> list[Layer]:
+        """The layers in the place of QuantizeLinear and of the layer in front of it; none if that stays in float32."""
+        chain, source = list[Layer](), quantize.x
+        while source not in self.integers and (maker := self.made.get(source)) is not None and function_of(maker):
+            chain.insert(0, maker)
+            source = maker.x
+        if source in self.integers:
+            x, x_scale = self.integers[source]
+            lookup = quantized_lookup(chain, x, x_scale, quantize.y, scale)
+            lookup.nodes = quantize.nodes
+            if not chain:
+                lookup.anchor, lookup.rules = quantize.anchor, quantize.rules
+            self._inherit(lookup, chain, [source])
+            return [lookup]
+        maker, steps, scale = self._before_steps(quantize, scale)
+        if maker is None:
+            return []
+        found = self._form(maker, quantize.y, scale)
+        if found is None:
+            return []
+        if not isinstance(found, str) and any(
+            value in self.kept or len(self.readers[value]) > 1 for value in (maker.y, *(step.y for step in steps))
+        ):
+            found = _READ_TWICE
+        if isinstance(found, str):
+            self.reasons[maker] = found
+            return []
+        found[-1].nodes = quantize.nodes
+        self._inherit(found[-1], [maker, *steps], maker.inputs)
+        return found
+
+    def _before_steps(self, quantize: QuantizeLinear, scale: Scale) -> tuple[Layer | None, list[Layer], Scale]:
+        """The layer in front of QuantizeLinear, or in front of a scale and a zero point if QuantizeLinear only rounds.
+
+        Returns the layer, those that it is in front of, and the scale of the result.
+        """
+        maker = self.made.get(quantize.x)
+        steps = ScaleShift.of(maker) if maker is not None and scale.scale == 1 else None
+        if maker is None or steps is None or steps.kind != "Rescaling" or not steps.activation.is_linear:
+            return maker, [], scale
+        factor, shift = float(steps.scale.flat[0]), float(steps.shift.flat[0])
+        low, high = scale.limits
+        if factor <= 0 or shift % 1 or not low <= shift <= high or (shift and scale.zero_point):
+            return maker, [], scale
+        own = Scale(scale.dtype, 1 / factor, scale.zero_point + int(shift), zero_first=shift != 0)
+        return self.made.get(maker.x), [maker], own
+
+    def _form(self, layer: Layer, y: Value, scale: Scale) -> list[Layer] | str | None:
+        """The layer on integers, with the constants that it reads; the reason why there is none; None for a layer whose
+        inputs are not integers.
+        """
+        known = [self.integers[value] for value in layer.inputs if value in self.integers]
+        if not known or len(known) < len(layer.inputs):
+            return None
+        found: Layer | str = f"{layer.kind} has no form on integers"
+        constants: list[Layer] = []
+        if isinstance(layer, Affine):
+            found = quantized_product(layer, *known[0], y, scale)
+        elif isinstance(layer, Binary):
+            if layer.constant is not None:
+                operand = quantized_constant(layer, known[0][1].dtype)
+                if isinstance(operand, str):
+                    return operand
+                integers, own = operand
+                constants = [constant(integers, f"{y.name}/constant")]
+                known.insert(0 if layer.constant_first else 1, (constants[0].y, own))
+            found = quantized_binary(layer, known, y, scale)
+        elif isinstance(layer, (Pooling, Reduce)):
+            found = quantized_average(layer, *known[0], y, scale, ties_away=self.graph.ties_away)
+        return found if isinstance(found, str) else [*constants, found]
+
+    def _inherit(self, heir: Layer, layers: Sequence[Layer], read: Sequence[Value]) -> None:
+        """Lets ``heir`` represent the nodes of these layers, and of those that dequantized ``read``, once nobody reads
+        them.
+        """
+        for layer in [*layers, *(self.made[value] for value in read if value in self.made)]:
+            self.heirs.setdefault(layer, heir)
+
+    def _with_float_results(self) -> Iterator[Layer]:
+        """The layers, with products of integers that have float32 results in the place of products of floats."""
+        for layer in self.layers:
+            if not isinstance(layer, Affine) or layer.x not in self.integers:
+                yield layer
+                continue
+            y = layer.y if layer.activation.is_linear else Value(f"{layer.y.name}'", layer.y.dtype, layer.y.shape)
+            found = quantized_product(layer, *self.integers[layer.x], y, None)
+            if isinstance(found, str):
+                self.reasons.setdefault(layer, found)
+                yield layer
+                continue
+            found.nodes = layer.nodes
+            self.reasons[found] = self.reasons.get(layer, _NOT_QUANTIZED)
+            self._inherit(found, [], [layer.x])
+            yield found
+            if y is not layer.y:
+                yield ActivationLayer(
+                    activation=layer.activation, inputs=[y], outputs=[layer.y], name=layer.name, rules=layer.rules
+                )
+
+    def _drop_unread(self) -> None:
+        """Removes layers that were replaced, and constants that only these read."""
+        read = set(self.kept)
+        left: list[Layer] = []
+        for layer in reversed(self.layers):
+            gone = isinstance(layer, (DequantizeLinear, Constant)) or layer in self.heirs
+            if gone and not any(value in read for value in layer.outputs):
+                heir = self.heirs.get(layer)
+                if heir is not None:
+                    heir.nodes = layer.nodes + heir.nodes
+                elif layer.nodes:
+                    self.orphans.append((layer.x, layer.nodes))
+                continue
+            read.update(layer.inputs)
+            read.update(v for body in layer.bodies() for part in body.walk() for v in part.inputs)
+            read.update(v for body in layer.bodies() for _, v in body.outputs)
+            left.append(layer)
+        self.layers = left[::-1]
+
+    def _adopt(self) -> None:
+        """Lists the orphaned nodes under the layer that computes their value, or under the first that reads it."""
+        for value, nodes in self.orphans:
+            owner = self.made.get(value) or next(iter(self.readers.get(value, self.layers[-1:])))
+            owner.nodes += nodes
+
+    def _departures(self) -> Iterator[Departure]:
+        """Where DequantizeLinear is left, and products of integers with results in float32."""
+        seen = set[Layer]()
+        for layer in self.layers:
+            if isinstance(layer, DequantizeLinear):
+                scale = self._scale(layer)
+                for reader in [r for r in self.readers.get(layer.y, ()) if r not in seen]:
+                    seen.add(reader)
+                    general = scale if isinstance(scale, str) else f"{reader.kind} has no form on integers"
+                    yield Departure(reader, self.reasons.get(reader, general))
+                if layer.y in self.kept:
+                    yield Departure(layer, "the model's output is float32")
+            elif layer in self.reasons and not any(v in self.integers for v in layer.inputs):
+                yield Departure(layer, self.reasons[layer])
