@@ -276,7 +276,7 @@ def _match(source: Source, dims: Mapping[str, Size] | None) -> Matched:
 
 
 def _finish(source: Source, matched: Matched) -> tuple[Listing, LayerGraph]:
-    matched.graph.ties_away = source.path.suffix.lower() == ".tflite"
+    matched.graph.ties_away = source.ties_away
     graph = matched.graph if matched.unmatched else optimise(matched.graph)
     name_layers(graph, source.node_layers, module_paths(source.proto.graph))
     trace_weights(graph, source.proto.graph, source.node_layers)

@@ -43,6 +43,8 @@ class Source:
     """The time of a model that takes a sequence in chunks; the reference then runs the whole sequence."""
     opening: Mapping[str, object] = field(default_factory=dict)
     """The options that the model was opened with and that differ from their defaults, by name."""
+    ties_away: bool = False
+    """Whether averages of integers that are halfway between two integers round away from zero, as TFLite does."""
 
     @property
     def is_onnx(self) -> bool:
@@ -157,6 +159,7 @@ def open_tensorflow(
         model.notes,
         model.states,
         opening={name: value for name, value in opening.items() if value},
+        ties_away=path.suffix.lower() == ".tflite",
     )
 
 
