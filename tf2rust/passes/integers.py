@@ -107,34 +107,49 @@ class _Pass:
     def _hoist(self) -> None:
         """Moves QuantizeLinear in front of data movement whose result only it reads."""
         self._index()
-        waiting = [layer for layer in reversed(self.layers) if isinstance(layer, QuantizeLinear)]
+        removed = set[Layer]()
+        hoisted: dict[Layer, list[Layer]] = {
+            layer: self._hoisted(layer, removed) for layer in self.layers if isinstance(layer, QuantizeLinear)
+        }
+        left = [layer for layer in self.layers if layer not in removed]
+        self.layers = [part for layer in left for part in hoisted.get(layer, [layer])]
+
+    def _hoisted(self, quantize: QuantizeLinear, removed: set[Layer]) -> list[Layer]:
+        """The layers in the place of QuantizeLinear: itself, or data movement on integers behind its copies. Adds the
+        layers that they replace to ``removed``.
+        """
+        scale = self._scale(quantize)
+        found = list[Layer]()
+        waiting: list[tuple[QuantizeLinear, Layer]] = [(quantize, quantize)]
         while waiting:
-            quantize = waiting.pop()
-            mover, scale = self.made.get(quantize.x), self._scale(quantize)
-            if mover is None or isinstance(scale, str) or not moved_inputs(mover) or not self._is_only_reader(quantize):
+            own, reader = waiting.pop()
+            mover = self.made.get(own.x)
+            if mover is None or isinstance(scale, str) or not self._is_only_reader(reader, own.x):
+                found.append(own)
                 continue
             parts = [
                 replace(
-                    quantize,
-                    inputs=[value, *quantize.inputs[1:]],
-                    outputs=[Value(f"{value.name}'", quantize.y.dtype, value.shape)],
+                    own,
+                    inputs=[value, *own.inputs[1:]],
+                    outputs=[Value(f"{value.name}'", own.y.dtype, value.shape)],
                     nodes=(),
                 )
                 for value in moved_inputs(mover)
             ]
-            twin = on_integers(mover, [part.y for part in parts], scale)
+            twin = on_integers(mover, [part.y for part in parts], scale) if parts else None
             if twin is None:
+                found.append(own)
                 continue
-            twin.outputs = quantize.outputs
-            twin.nodes = mover.nodes + quantize.nodes
-            at = self.layers.index(quantize)
-            self.layers[at : at + 1] = [*parts, twin]
-            self.layers.remove(mover)
-            self._index()
-            waiting += parts
+            twin.outputs = own.outputs
+            twin.nodes = mover.nodes + own.nodes
+            removed.add(mover)
+            found.append(twin)
+            waiting += [(part, mover) for part in parts]
+        return found[::-1]
 
-    def _is_only_reader(self, quantize: QuantizeLinear) -> bool:
-        return self.readers[quantize.x] == [quantize] and quantize.x not in self.kept
+    def _is_only_reader(self, layer: Layer, value: Value) -> bool:
+        """Whether nothing else reads ``value``, and ``layer`` reads it once."""
+        return self.readers[value] == [layer] and layer.inputs.count(value) == 1 and value not in self.kept
 
     def _replaced(self) -> Iterator[Layer]:
         """The layers, with forms on integers in the place of those between DequantizeLinear and QuantizeLinear."""
