@@ -23,7 +23,7 @@ from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
 from tf2rust.ops.quantized.movement import moved_inputs, on_integers
 from tf2rust.ops.quantized.pooling import quantized_average
-from tf2rust.ops.quantized.products import quantized_product
+from tf2rust.ops.quantized.products import BETWEEN_STEPS, quantized_product
 from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, Quantization, QuantizeLinear
 from tf2rust.ops.quantized.scale import Scale, single_scale
 from tf2rust.ops.reduction.reduce import Reduce
@@ -252,13 +252,19 @@ class _Pass:
             self.heirs.setdefault(layer, heir)
 
     def _with_float_results(self) -> Iterator[Layer]:
-        """The layers, with products of integers that have float32 results in the place of products of floats."""
+        """The layers, with products of integers that have float32 results in the place of products of floats.
+
+        A bias that is no multiple of the scale of the sums is added to their results.
+        """
         for layer in self.layers:
             if not isinstance(layer, Affine) or layer.x not in self.integers:
                 yield layer
                 continue
             y = layer.y if layer.activation.is_linear else Value(f"{layer.y.name}'", layer.y.dtype, layer.y.shape)
-            found = quantized_product(layer, *self.integers[layer.x], y, None)
+            found, product = quantized_product(layer, *self.integers[layer.x], y, None), y
+            if found == BETWEEN_STEPS:
+                product = Value(f"{y.name}'", y.dtype, y.shape)
+                found = quantized_product(replace(layer, bias=None), *self.integers[layer.x], product, None)
             if isinstance(found, str):
                 self.reasons.setdefault(layer, found)
                 yield layer
@@ -267,6 +273,15 @@ class _Pass:
             self.reasons[found] = self.reasons.get(layer, _NOT_QUANTIZED)
             self._inherit(found, [], [layer.x])
             yield found
+            if product is not y:
+                yield Binary(
+                    function="Add",
+                    constant=layer.bias,
+                    inputs=[product],
+                    outputs=[y],
+                    name=layer.name,
+                    rules=layer.rules,
+                )
             if y is not layer.y:
                 yield ActivationLayer(
                     activation=layer.activation, inputs=[y], outputs=[layer.y], name=layer.name, rules=layer.rules
