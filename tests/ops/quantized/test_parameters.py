@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from tests.ops.quantized.qdq import Quantized, small, weights
 from tf2rust.conversion import match_layers
@@ -84,6 +85,10 @@ REFUSED = {
     "blocks, one too many": (blocks(0.1 * np.ones((3, 6)), 5), "scales of shape [3, 6] for numbers of shape [10, 6]"),
     "blocks, another axis": (blocks(0.1 * np.ones((2, 5)), 5), "one for every 5 elements along axis 0"),
     "blocks, one rank less": (blocks(0.1 * np.ones(6), 5), "one for every 5 elements along axis 0"),
+    "integers that are quantized": (
+        lambda g: g.quantize(g.op("Cast", g.input(IMAGE), to=TensorProto.INT32)),
+        "unsupported dtype int32 (supported: float32)",
+    ),
     "blocks, negative": (blocks(0.1 * np.ones((2, 6)), -5), "block_size is -5, but must be positive"),
     "kernel, zero": (kernel([0.1, 0.1, 0.0, 0.1, 0.1, 0.1]), _POSITIVE),
     "kernel, denormal": (kernel(1e-42), _POSITIVE),

@@ -89,7 +89,7 @@ def quantized_binary(
         else:
             a, b = own / scale, np.float32(sign) * (other / scale)
             zeros = a * np.float32(first.zero_point) + b * np.float32(second.zero_point)
-    if not are_normal(a) or (layer.function != "Mul" and not are_normal(b)):
+    if not are_normal(float(a)) or (layer.function != "Mul" and not are_normal(float(b))):
         return NOT_NORMAL
     if layer.function != "Mul" and max(abs(a), abs(b)) > _LARGEST_STEP:
         return "a step of an operand is larger than the range of its result"

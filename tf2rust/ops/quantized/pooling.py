@@ -73,7 +73,7 @@ def quantized_average(
     first = y_scale.zero_first
     with np.errstate(over="ignore"):
         ratio = np.float32(x_scale.scale / y_scale.scale)
-    if not are_normal(ratio):
+    if not are_normal(float(ratio)):
         return NOT_NORMAL
     fields: dict[str, Any] = {
         "x_zero_point": x_scale.zero_point,

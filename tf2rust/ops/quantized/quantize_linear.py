@@ -152,11 +152,13 @@ def quantize_linear(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(v) for v in m.root.inputs if v is not None]
     y, forward = b.value(m.y), m.root.op == "QuantizeLinear"
     floats, quantized = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
-    bad = [v for v in floats if v.dtype != "float32"] + [v for v in quantized if v.dtype not in _QUANTIZED]
-    if bad:
-        return m.reject(
-            f"`{bad[0].name}` has the unsupported dtype {bad[0].dtype} (supported: float32, {', '.join(_QUANTIZED)})"
-        )
+    for values, supported in ((floats, ("float32",)), (quantized, _QUANTIZED)):
+        bad = next((v for v in values if v.dtype not in supported), None)
+        if bad is not None:
+            return m.reject(
+                f"`{bad.name}` has the unsupported dtype {bad.dtype} (supported: {', '.join(supported)}); quantize the "
+                "model again"
+            )
     m.root.has("output_dtype")
     if not m.root.attr("saturate", 1) and y.dtype in _FLOATS:
         return m.reject(f"it quantizes to {y.dtype} without saturation")
