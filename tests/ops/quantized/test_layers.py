@@ -43,10 +43,10 @@ def conv(
     return build
 
 
-def dense(op: str = "MatMul", scale: Any = 0.01, *, step: float = 0.4, columns: int = 6, **attributes: Any) -> Any:
+def dense(op: str = "MatMul", scale: Any = 0.01, *, step: float = 0.4, **attributes: Any) -> Any:
     def build(g: Quantized) -> str:
         turned = attributes.get("transB", 0)
-        kernel = weights(10, columns).T if turned else weights(10, columns)
+        kernel = weights(10, 6).T if turned else weights(10, 6)
         bias = [g.bias(6, np.float32(0.02) * scale)] if op == "Gemm" else []
         x = g.real(ROWS[:, 0] if op == "Gemm" else ROWS)
         made = g.op(op, x, g.kernel(np.ascontiguousarray(kernel), scale, 0 if turned else 1), *bias, **attributes)
@@ -205,7 +205,6 @@ GRAPHS: dict[str, Graph] = {
     "dense_int4": quantized("QuantizedDense", _int4, 21),
     "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
     "dense_saturated": quantized("QuantizedDense", dense(step=0.001)),
-    "dense_without_columns": quantized("QuantizedDense", dense(columns=0)),
     "dense_bias_between_steps": quantized(
         "QuantizedDense Add QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
     ),
@@ -233,7 +232,9 @@ GRAPHS: dict[str, Graph] = {
     "mul_gate": quantized("QuantizedMultiply", binary("Mul", second=small(3, 4, 1, 1))),
     "mul_large_steps": quantized("QuantizedMultiply", binary("Mul", scales=(5.0, 9.0, 0.02))),
     "mul_more_axes": quantized(
-        "QuantizedActivation", lambda g: g.quantize(g.op("Mul", g.real(ROWS[0]), g.constant([[[[0.7]]]], "float32")))
+        "DequantizeLinear Multiply QuantizeLinear",
+        lambda g: g.quantize(g.op("Mul", g.real(ROWS[0]), g.constant([[[[0.7]]]], "float32"))),
+        Multiply="its constant is not quantized",
     ),
     "max": quantized("DequantizeLinear DequantizeLinear Maximum QuantizeLinear", binary("Max"), Maximum="Maximum has"),
     "sigmoid": quantized("QuantizedActivation", unary("Sigmoid")),

@@ -122,6 +122,10 @@ def summed(op: str, x_scale: float, scale: float) -> Callable[[Quantized], str]:
     return lambda g: g.quantize(g.op(op, g.real(IMAGE, x_scale), g.real(IMAGE, x_scale, 7)), scale)
 
 
+def empty_kernel(rows: int, columns: int) -> Callable[[Quantized], str]:
+    return lambda g: g.quantize(g.op("MatMul", g.real(small(3, rows)), g.kernel(weights(rows, columns))))
+
+
 def averaged(x_scale: float, scale: float) -> Callable[[Quantized], str]:
     return lambda g: g.quantize(g.op("AveragePool", g.real(IMAGE, x_scale), kernel_shape=[2, 2]), scale)
 
@@ -132,6 +136,8 @@ NOT_REQUANTIZED = {
     "the ratio of the scales of a sum overflows": (summed("Add", 1e38, 1e-30), "the ratio of its scales"),
     "the product of the scales underflows": (summed("Mul", 1e-30, 1e-30), "the ratio of its scales"),
     "the ratio of the scales of an average overflows": (averaged(1e38, 1e-30), "the ratio of its scales"),
+    "a kernel without columns": (empty_kernel(10, 0), "its kernel has no elements"),
+    "a kernel without rows": (empty_kernel(0, 6), "its kernel has no elements"),
     "the bias is infinite": (large_bias(np.inf), "its bias is infinite or NaN"),
     "the bias exceeds 32 bits": (large_bias(1e9), "its sums can exceed 32 bits"),
 }

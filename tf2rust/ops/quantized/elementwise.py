@@ -150,13 +150,18 @@ class QuantizedLookup(Layer):
 
 
 def function_of(layer: Layer) -> tuple[str, Function] | None:
-    """The name and the float32 function of an elementwise layer of one tensor; None for other layers."""
+    """The name and the float32 function of an elementwise layer of one tensor; None for other layers.
+
+    A sum with a constant of more axes is such a layer, because its result has those axes.
+    """
     match layer:
         case ActivationLayer(activation=activation):
             return activation.plain(), activation
         case Unary(function=name) if name in _UNARY:
             return name.lower(), lambda x: _UNARY[name](x.astype(np.float64)).astype(np.float32)
-        case Binary(constant=constant) if constant is not None and constant.size == 1:
+        case Binary(constant=constant) if (
+            constant is not None and constant.size == 1 and layer.x.shape == layer.y.shape
+        ):
             number = constant.reshape(())
             return layer.function.lower(), lambda x: _of_number(layer, number, x)
         case ScaleShift() if layer.kind == "Rescaling":

@@ -163,6 +163,8 @@ def quantized_product(
     kernel = integers_of(layer.kernel, layer.scales)
     if kernel is None:
         return "its kernel minus the zero point does not fit in int8"
+    if not kernel.size:
+        return "its kernel has no elements"
     with np.errstate(all="ignore"):
         sum_scales = (np.float32(x_scale.scale) * layer.scales).astype(np.float32)
         multipliers = sum_scales if y_scale is None else (sum_scales / np.float32(y_scale.scale)).astype(np.float32)
