@@ -297,6 +297,18 @@ def test_dynamic_quantization_needs_no_samples(tmp_path: Path) -> None:
     assert [layer["layer"] for layer in section["layers"]] == ["h", "y", "state"]
 
 
+def test_an_infinite_difference_is_the_limit_of_the_crate(tmp_path: Path) -> None:
+    model = graphs.graph(
+        [node("MatMul", ["x", "w"], ["y"])],
+        {"x": (1, ["n", 4])},
+        {"y": (1, ["n", 4])},
+        {"w": np.full((4, 4), 3e38, np.float32)},
+    )
+    converted = convert(_open(model, tmp_path), Options(tmp_path / "out", "m", quantization=Settings("dynamic")))
+    text = (converted.crate / "tests" / "predictions.rs").read_text()
+    assert "Agreement { largest: f64::INFINITY, rms: f64::INFINITY, classes: 0, same: 0 }" in text
+
+
 def test_dynamic_quantization_needs_weights(tmp_path: Path) -> None:
     model = graphs.graph([node("Relu", ["x"], ["y"])], {"x": (1, ["n"])}, {"y": (1, ["n"])})
     with pytest.raises(ConversionError, match="--quantize dynamic needs a MatMul, Gemm or LSTM"):

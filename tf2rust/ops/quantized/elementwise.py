@@ -150,9 +150,9 @@ class QuantizedLookup(Layer):
 
 
 def function_of(layer: Layer) -> tuple[str, Function] | None:
-    """The name and the float32 function of an elementwise layer of one tensor; None for other layers.
+    """The name and the float32 function of an elementwise layer of one tensor.
 
-    A sum with a constant of more axes is such a layer, because its result has those axes.
+    None for other layers, and for those with a constant that adds axes to the result.
     """
     match layer:
         case ActivationLayer(activation=activation):
