@@ -16,7 +16,7 @@ import pytest
 
 from tests.crates import TF_LAYERS
 from tests.models.graphs import save
-from tests.models.large import CONVERTED, unknown
+from tests.models.large import CONVERTED, quantized, unknown
 from tf2rust.codegen import crate
 from tf2rust.conversion import Options, convert, match_layers
 from tf2rust.source import open_onnx
@@ -57,9 +57,12 @@ def test_calls_grow_as_the_nodes_do(tmp_path: Path, name: str, monkeypatch: pyte
     assert _grown(work) == {}
 
 
-def test_a_listing_of_many_unsupported_nodes_takes_no_longer_for_each(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [unknown, quantized], ids=["unsupported", "quantized"])
+def test_a_listing_of_many_nodes_takes_no_longer_for_each(
+    tmp_path: Path, model: Callable[[int], onnx.ModelProto]
+) -> None:
     def work(count: int) -> Callable[[], object]:
-        path = save(unknown(count), tmp_path / f"{count}.onnx")
+        path = save(model(count), tmp_path / f"{count}.onnx")
         return lambda: match_layers(open_onnx(path))
 
     assert _grown(work) == {}

@@ -25,6 +25,11 @@ def _model(nodes: list[onnx.NodeProto], columns: int = _WIDTH) -> onnx.ModelProt
         "half": np.float32(0.5),
         "axis": np.array([0], np.int64),
         "columns": np.array([_WIDTH], np.int64),
+        "integers": np.eye(_WIDTH, dtype=np.int8),
+        "scale": np.float32(0.5),
+        "center": np.int8(0),
+        "square": np.array([-1, 2, 2], np.int64),
+        "row": np.array([-1, _WIDTH], np.int64),
     }
     used = {name for item in nodes for name in item.input}
     return graph(
@@ -185,6 +190,22 @@ def stack(count: int) -> onnx.ModelProto:
     for i in reversed(range(half)):
         nodes.append(node("Add", [value, f"m{i}"], [f"a{i}"]))
         value = f"a{i}"
+    return _closed(nodes, value)
+
+
+def quantized(count: int) -> onnx.ModelProto:
+    """A chain of Dense layers on integers, with data movement in front of QuantizeLinear."""
+    nodes, value = [node("DequantizeLinear", ["integers", "scale", "center"], ["k"])], "x"
+    for i in range(count // 6):
+        nodes += [
+            node("QuantizeLinear", [value, "scale", "center"], [f"q{i}"]),
+            node("DequantizeLinear", [f"q{i}", "scale", "center"], [f"d{i}"]),
+            node("MatMul", [f"d{i}", "k"], [f"m{i}"]),
+            node("Reshape", [f"m{i}", "square"], [f"s{i}"]),
+            node("Transpose", [f"s{i}"], [f"t{i}"], perm=[0, 2, 1]),
+            node("Reshape", [f"t{i}", "row"], [f"r{i}"]),
+        ]
+        value = f"r{i}"
     return _closed(nodes, value)
 
 

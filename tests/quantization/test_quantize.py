@@ -111,6 +111,51 @@ def test_a_loss_that_no_layer_allows(quantize: Quantize) -> None:
         quantize(max_loss=MaxLoss(1e-9, "rms"))
 
 
+def _of_matmul(
+    *more: onnx.NodeProto, dtype: int = 1, shape: graphs.Shape = ("n", 4), **constants: Any
+) -> onnx.ModelProto:
+    """A MatMul of x [n, 4] to ``h``, and the nodes behind it up to ``y``."""
+    nodes = [node("MatMul", ["x", "w"], ["h"]), *more]
+    return graphs.graph(nodes, {"x": (1, ["n", 4])}, {"y": (dtype, shape)}, {"w": weights(4, 4), **constants})
+
+
+ROWS = {"x": np.random.default_rng(8).normal(size=(16, 4)).astype(np.float32)}
+
+
+def test_a_loss_needs_an_output_of_floats(quantize: Quantize) -> None:
+    model = _of_matmul(node("ArgMax", ["h"], ["y"], axis=1), dtype=7, shape=("n", 1))
+    with pytest.raises(ConversionError, match=r"--max_loss top1=0\.01 cannot be measured, because no output"):
+        quantize(model, ROWS, max_loss=MaxLoss(0.01, "top1"))
+
+
+@pytest.mark.parametrize(
+    ("model", "least"),
+    [
+        pytest.param(_of_matmul(node("Log", ["h"], ["y"])), 30, id="numbers that both models compute as NaN"),
+        pytest.param(
+            _of_matmul(node("Transpose", ["h"], ["y"]), shape=(4, "n")), 35, id="samples on another axis of the output"
+        ),
+        pytest.param(
+            graphs.graph(
+                [node("Gemm", ["x", "w", "b"], ["h"]), node("MatMul", ["h", "w"], ["y"])],
+                {"x": (1, [4, 4])},
+                {"y": (1, [4, 4])},
+                {"w": weights(4, 4), "b": 9 * np.arange(4, dtype=np.float32).reshape(4, 1)},
+            ),
+            35,
+            id="a bias with one number per row",
+        ),
+        pytest.param(
+            _of_matmul(node("Div", ["h", "k"], ["y"]), k=np.full(4, 1e-42, np.float32)),
+            35,
+            id="a divisor whose reciprocal is infinite",
+        ),
+    ],
+)
+def test_unusual_numbers(quantize: Quantize, model: onnx.ModelProto, least: float) -> None:
+    assert quantize(model, ROWS).agreements[0].signal_to_noise > least
+
+
 def test_labels_give_the_auc(quantize: Quantize, tmp_path: Path) -> None:
     nodes = [
         node("Gemm", ["image", "w1", "b1"], ["h"], transB=1),
@@ -162,6 +207,7 @@ def test_old_operator_sets_get_scales_per_channel(quantize: Quantize) -> None:
 @pytest.mark.parametrize(
     ("settings", "wrong"),
     [
+        ({"keep_float": [""]}, "--keep_float '': the model has no such layer"),
         ({"keep_float": ["c9"]}, "--keep_float c9: the model has no such layer; did you mean `c3`?"),
         ({"keep_float": ["c1", "c2", "c3", "logits"]}, "The model has no layer to quantize"),
     ],
@@ -188,6 +234,8 @@ def test_a_quantized_model_is_not_quantized_again(quantize: Quantize) -> None:
         ({"quantize": "int8", "max_loss": "1.5"}, "--max_loss 1.5: expected a number from 0 to 1"),
         ({"quantize": "int8", "max_loss": "top5=0.1"}, "the kinds are top1, rms, auc"),
         ({"keep_float": ["c1"]}, "--keep_float has no meaning without --quantize int8"),
+        ({"max_loss": 0.0}, "--max_loss has no meaning without --quantize int8"),
+        ({"quantize": "int8", "max_loss": "nan"}, "--max_loss nan: expected a number from 0 to 1"),
         ({"quantize": "dynamic", "max_loss": "0.1"}, "--max_loss has no meaning with --quantize dynamic"),
     ],
 )
@@ -247,6 +295,18 @@ def test_dynamic_quantization_needs_no_samples(tmp_path: Path) -> None:
     section = read_report(converted.model_info / "report.html")["quantization"]
     assert section["mode"] == "dynamic"
     assert [layer["layer"] for layer in section["layers"]] == ["h", "y", "state"]
+
+
+def test_an_infinite_difference_is_the_limit_of_the_crate(tmp_path: Path) -> None:
+    model = graphs.graph(
+        [node("MatMul", ["x", "w"], ["y"])],
+        {"x": (1, ["n", 4])},
+        {"y": (1, ["n", 4])},
+        {"w": np.full((4, 4), 3e38, np.float32)},
+    )
+    converted = convert(_open(model, tmp_path), Options(tmp_path / "out", "m", quantization=Settings("dynamic")))
+    text = (converted.crate / "tests" / "predictions.rs").read_text()
+    assert "Agreement { largest: f64::INFINITY, rms: f64::INFINITY, classes: 0, same: 0 }" in text
 
 
 def test_dynamic_quantization_needs_weights(tmp_path: Path) -> None:

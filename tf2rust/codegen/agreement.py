@@ -34,11 +34,15 @@ def limits(proof: Proof, name: str) -> Limits:
     found, array = proof.agreements[name], proof.outputs[name]
     own = proof.elements.get(name)
     tolerance = max(proof.tolerances[name], 0.0 if own is None else float(own.max()))
-    largest, rms = (f"{(value + tolerance) * _ROUNDED_UP:.4e}" for value in (found.largest, found.rms))
+    largest, rms = (_literal((value + tolerance) * _ROUNDED_UP) for value in (found.largest, found.rms))
     if found.class_axis is None or found.class_axis != array.ndim - 1:
         return Limits(largest, rms, 0, 0)
     same = _safe_class(array, tolerance) & (_class(array) == _class(proof.original[name]))
     return Limits(largest, rms, array.shape[-1], int(np.count_nonzero(same)))
+
+
+def _literal(number: float) -> str:
+    return f"{number:.4e}" if np.isfinite(number) else "f64::INFINITY"
 
 
 def _class(array: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
 from tf2rust.ops.quantized.movement import moved_inputs, on_integers
 from tf2rust.ops.quantized.pooling import quantized_average
-from tf2rust.ops.quantized.products import quantized_product
+from tf2rust.ops.quantized.products import BETWEEN_STEPS, quantized_product
 from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, Quantization, QuantizeLinear
 from tf2rust.ops.quantized.scale import Scale, single_scale
 from tf2rust.ops.reduction.reduce import Reduce
@@ -107,34 +107,49 @@ class _Pass:
     def _hoist(self) -> None:
         """Moves QuantizeLinear in front of data movement whose result only it reads."""
         self._index()
-        waiting = [layer for layer in reversed(self.layers) if isinstance(layer, QuantizeLinear)]
+        removed = set[Layer]()
+        hoisted: dict[Layer, list[Layer]] = {
+            layer: self._hoisted(layer, removed) for layer in self.layers if isinstance(layer, QuantizeLinear)
+        }
+        left = [layer for layer in self.layers if layer not in removed]
+        self.layers = [part for layer in left for part in hoisted.get(layer, [layer])]
+
+    def _hoisted(self, quantize: QuantizeLinear, removed: set[Layer]) -> list[Layer]:
+        """The layers in the place of QuantizeLinear: itself, or data movement on integers behind its copies. Adds the
+        layers that they replace to ``removed``.
+        """
+        scale = self._scale(quantize)
+        found = list[Layer]()
+        waiting: list[tuple[QuantizeLinear, Layer]] = [(quantize, quantize)]
         while waiting:
-            quantize = waiting.pop()
-            mover, scale = self.made.get(quantize.x), self._scale(quantize)
-            if mover is None or isinstance(scale, str) or not moved_inputs(mover) or not self._is_only_reader(quantize):
+            own, reader = waiting.pop()
+            mover = self.made.get(own.x)
+            if mover is None or isinstance(scale, str) or not self._is_only_reader(reader, own.x):
+                found.append(own)
                 continue
             parts = [
                 replace(
-                    quantize,
-                    inputs=[value, *quantize.inputs[1:]],
-                    outputs=[Value(f"{value.name}'", quantize.y.dtype, value.shape)],
+                    own,
+                    inputs=[value, *own.inputs[1:]],
+                    outputs=[Value(f"{value.name}'", own.y.dtype, value.shape)],
                     nodes=(),
                 )
                 for value in moved_inputs(mover)
             ]
-            twin = on_integers(mover, [part.y for part in parts], scale)
+            twin = on_integers(mover, [part.y for part in parts], scale) if parts else None
             if twin is None:
+                found.append(own)
                 continue
-            twin.outputs = quantize.outputs
-            twin.nodes = mover.nodes + quantize.nodes
-            at = self.layers.index(quantize)
-            self.layers[at : at + 1] = [*parts, twin]
-            self.layers.remove(mover)
-            self._index()
-            waiting += parts
+            twin.outputs = own.outputs
+            twin.nodes = mover.nodes + own.nodes
+            removed.add(mover)
+            found.append(twin)
+            waiting += [(part, mover) for part in parts]
+        return found[::-1]
 
-    def _is_only_reader(self, quantize: QuantizeLinear) -> bool:
-        return self.readers[quantize.x] == [quantize] and quantize.x not in self.kept
+    def _is_only_reader(self, layer: Layer, value: Value) -> bool:
+        """Whether nothing else reads ``value``, and ``layer`` reads it once."""
+        return self.readers[value] == [layer] and layer.inputs.count(value) == 1 and value not in self.kept
 
     def _replaced(self) -> Iterator[Layer]:
         """The layers, with forms on integers in the place of those between DequantizeLinear and QuantizeLinear."""
@@ -237,13 +252,19 @@ class _Pass:
             self.heirs.setdefault(layer, heir)
 
     def _with_float_results(self) -> Iterator[Layer]:
-        """The layers, with products of integers that have float32 results in the place of products of floats."""
+        """The layers, with products of integers that have float32 results in the place of products of floats.
+
+        A bias that is no multiple of the scale of the sums is added to their results.
+        """
         for layer in self.layers:
             if not isinstance(layer, Affine) or layer.x not in self.integers:
                 yield layer
                 continue
             y = layer.y if layer.activation.is_linear else Value(f"{layer.y.name}'", layer.y.dtype, layer.y.shape)
-            found = quantized_product(layer, *self.integers[layer.x], y, None)
+            found, product = quantized_product(layer, *self.integers[layer.x], y, None), y
+            if found == BETWEEN_STEPS:
+                product = Value(f"{y.name}'", y.dtype, y.shape)
+                found = quantized_product(replace(layer, bias=None), *self.integers[layer.x], product, None)
             if isinstance(found, str):
                 self.reasons.setdefault(layer, found)
                 yield layer
@@ -252,6 +273,15 @@ class _Pass:
             self.reasons[found] = self.reasons.get(layer, _NOT_QUANTIZED)
             self._inherit(found, [], [layer.x])
             yield found
+            if product is not y:
+                yield Binary(
+                    function="Add",
+                    constant=layer.bias,
+                    inputs=[product],
+                    outputs=[y],
+                    name=layer.name,
+                    rules=layer.rules,
+                )
             if y is not layer.y:
                 yield ActivationLayer(
                     activation=layer.activation, inputs=[y], outputs=[layer.y], name=layer.name, rules=layer.rules

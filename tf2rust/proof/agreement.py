@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tf2rust.errors import one_line
+from tf2rust.errors import ConversionError, one_line
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Agreement:
         return "; ".join(parts)
 
     def as_json(self) -> dict[str, Any]:
-        """The figures for reports, with four digits. A ratio without noise is null, because JSON has no infinity."""
+        """The figures for reports, with four digits. Infinite ones, such as a ratio without noise, are null in JSON."""
         ratio = self.signal_to_noise
         return {
             "output": self.output,
-            "largest_difference": float(f"{self.largest:.3e}"),
-            "rms_difference": float(f"{self.rms:.3e}"),
-            "relative_rms_difference": float(f"{self.relative_rms:.3e}"),
+            "largest_difference": _figure(self.largest),
+            "rms_difference": _figure(self.rms),
+            "relative_rms_difference": _figure(self.relative_rms),
             "cosine": round(self.cosine, 6),
             "signal_to_noise_db": None if math.isinf(ratio) else round(ratio, 2),
             **({"rows": self.rows, "same_class": self.same_class} if self.rows else {}),
@@ -77,11 +77,24 @@ def agreement(
 
     ``classes`` is the axis of the classes, if there are any. An axis of size 1 holds a probability, and the class is
     whether it exceeds 0.5. ``labels`` are 0 or 1 for each sample, whose score is the last number in its row.
+
+    Numbers that are infinite or NaN in both models alike do not differ; the difference is infinite if only one is.
+    Raises ConversionError if the shapes differ.
     """
+    if original.shape != quantized.shape:
+        raise ConversionError(
+            f"`{one_line(output)}` has the shape {list(quantized.shape)} in the quantized model and "
+            f"{list(original.shape)} in the float model, because its size depends on computed numbers; keep the layers "
+            "that decide about its size in float with --keep_float, or end the model before them."
+        )
     first, second = original.astype(np.float64), quantized.astype(np.float64)
-    apart = np.abs(first - second)
-    rms, size = _rms(apart), _rms(first)
-    angle = float(np.sum(first * second)) / max(first.size * size * _rms(second), np.finfo(np.float64).tiny)
+    alike = (first == second) | (np.isnan(first) & np.isnan(second))
+    with np.errstate(invalid="ignore"):
+        apart = np.where(alike, 0.0, np.abs(first - second))
+    apart[np.isnan(apart)] = np.inf
+    finite = [np.where(np.isfinite(array), array, 0.0) for array in (first, second)]
+    rms, (size, other_size) = _rms(apart), map(_rms, finite)
+    angle = float(np.sum(finite[0] * finite[1])) / max(first.size * size * other_size, np.finfo(np.float64).tiny)
     rows = same = 0
     if classes is not None:
         one, other = (class_of(array, classes) for array in (first, second))
@@ -92,6 +105,11 @@ def agreement(
         auc = (area_under_curve(scores[0], labels), area_under_curve(scores[1], labels))
     relative = rms / size if size else float(rms > 0)
     return Agreement(output, float(apart.max(initial=0.0)), rms, relative, min(angle, 1.0), classes, rows, same, auc)
+
+
+def _figure(number: float) -> float | None:
+    """The number with four digits, or None if it is infinite."""
+    return float(f"{number:.3e}") if math.isfinite(number) else None
 
 
 def class_of(array: np.ndarray, axis: int) -> np.ndarray:

@@ -20,7 +20,9 @@ def kept_nodes(settings: Settings, names: Mapping[str, str]) -> list[str]:
         if layer not in known:
             near = difflib.get_close_matches(layer, known, 1, 0.5)
             advice = f"did you mean `{near[0]}`?" if near else "`tf2rust patterns` lists the layers."
-            reasons.append(f"--keep_float {brief(layer)}: the model has no such layer; {advice}")
+            reasons.append(
+                f"--keep_float {brief(layer) if layer else repr(layer)}: the model has no such layer; {advice}"
+            )
     if reasons:
         raise ConversionError(reasons)
     return [node for node, layer in names.items() if layer in settings.keep_float]

@@ -121,11 +121,11 @@ def _product(graph: FloatGraph, node: onnx.NodeProto) -> Product | None:
 
 
 def _vector(graph: FloatGraph, node: onnx.NodeProto, channels: int) -> np.ndarray | None:
-    """The constant bias of a Conv or Gemm as one number per channel."""
+    """The constant bias of a Conv or Gemm as one number per channel; None if it has other axes or is not finite."""
     given = graph.constant(node.input[2]) if len(node.input) > 2 and node.input[2] else None
-    if given is None or given.dtype != FLOAT:
+    if given is None or given.dtype != FLOAT or not np.isfinite(given).all():
         return None
-    return given.reshape(-1) if given.size == channels else None
+    return given.reshape(-1) if given.size == channels == given.shape[-1] else None
 
 
 def _fold(graph: FloatGraph, product: Product) -> None:
@@ -137,6 +137,8 @@ def _fold(graph: FloatGraph, product: Product) -> None:
         if change is None:
             return
         factors, terms = change
+        if not _stays_finite(product, factors, terms):
+            return
         product.scale_by(factors)
         if terms is not None and product.node.op_type == "MatMul" and product.bias_add is None:
             if reader.op_type != "Add":
@@ -147,6 +149,14 @@ def _fold(graph: FloatGraph, product: Product) -> None:
         if terms is not None:
             product.shift_by(terms)
         _take_output(graph, product, reader)
+
+
+def _stays_finite(product: Product, factors: np.ndarray, terms: np.ndarray | None) -> bool:
+    """Whether the weights and biases with these factors and terms are finite float32 numbers."""
+    bias = np.zeros(product.channels) if product.bias is None else product.bias
+    with np.errstate(over="ignore", invalid="ignore"):
+        made = [product.weights * product.by_channel(factors), bias * factors + (0.0 if terms is None else terms)]
+        return all(np.isfinite(array.astype(FLOAT)).all() for array in made)
 
 
 def _bias_add(graph: FloatGraph, product: Product) -> onnx.NodeProto | None:
@@ -203,8 +213,9 @@ def _batch_normalization(graph: FloatGraph, node: onnx.NodeProto) -> tuple[np.nd
     given = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     if given.get("training_mode", 0):
         return None
-    factors = gamma / np.sqrt(variance + given.get("epsilon", 1e-5))
-    return factors, beta - mean * factors
+    with np.errstate(all="ignore"):
+        factors = gamma / np.sqrt(variance + given.get("epsilon", 1e-5))
+        return factors, beta - mean * factors
 
 
 def _channel_constant(graph: FloatGraph, product: Product, node: onnx.NodeProto) -> np.ndarray | None:

@@ -102,7 +102,8 @@ def _noise(
     )
     for (name, exact), (_, rounded) in pairs:
         signal[name] += float(np.sum(np.square(exact, dtype=np.float64)))
-        noise[name] += float(np.sum(np.square(rounded - exact, dtype=np.float64)))
+        with np.errstate(invalid="ignore"):  # two infinite numbers
+            noise[name] += float(np.sum(np.square(rounded - exact, dtype=np.float64)))
     for product in best.products:
         ratio = signal[product.output] / noise[product.output] if noise[product.output] else np.inf
         decibels = 10 * float(np.log10(ratio)) if ratio > 0 else -np.inf

@@ -15,7 +15,7 @@ from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.proof.reference.steps import sizes_of
 from tf2rust.proof.samples.budget import elements
 from tf2rust.proof.samples.features import ONLY_INPUT, Features, check_features, read_features
-from tf2rust.proof.samples.sizes import batch_of, is_batched
+from tf2rust.proof.samples.sizes import batch_of
 
 Samples = Sequence[Mapping[str, np.ndarray]]
 """Batches of inputs by name."""
@@ -113,11 +113,10 @@ def collect_evidence(graph: LayerGraph, given: Path | None, calibrate: Path | No
         if features is None:
             return Evidence([], 0, []), None
         samples = batched(features.inputs, batch_size(graph, 0, features))
-        count = _count(features) if is_batched(graph) else 1
-        return Evidence(samples, count, samples, features.labels), replace(features, predictions=None)
+        return Evidence(samples, _count(graph, features), samples, features.labels), replace(features, predictions=None)
     read, fixed = read_calibration(calibrate, graph)
     samples = batched(read.inputs, batch_size(graph, fixed, read))
-    count = _count(read) if fixed or is_batched(graph) else 1
+    count = len(next(iter(read.inputs.values()))) if fixed else _count(graph, read)
     if features is None:
         return Evidence(samples, count, samples, read.labels), tested(read, fixed)
     judging = batched(features.inputs, batch_size(graph, 0, features))
@@ -133,8 +132,11 @@ def tested(features: Features, fixed: int) -> Features:
     return replace(features, inputs=dict(parts[0]), labels=None, predictions=None)
 
 
-def _count(features: Features) -> int:
-    return len(next(iter(features.inputs.values())))
+def _count(graph: LayerGraph, features: Features) -> int:
+    """The number of samples: the size of axis 0 if it can have any size in all inputs; otherwise 1."""
+    if any(not value.shape or isinstance(value.shape[0], int) for value in graph.inputs):
+        return 1
+    return min((len(array) for array in features.inputs.values()), default=1)
 
 
 def joined(batches: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -14,8 +14,12 @@ def within(best: Candidate, wanted: MaxLoss) -> Candidate:
 
     The layers are tried in the order of the error that each causes if only it is quantized. The loss is taken to fall
     with every further layer in float, so that the number of layers can be found by bisection. Raises ConversionError if
-    no layer could be quantized.
+    no layer could be quantized, or if there is no output whose loss can be measured.
     """
+    if not best.agreements:
+        raise ConversionError(
+            f"--max_loss {wanted} cannot be measured, because no output of the model is float32; remove --max_loss."
+        )
     if best.loss(wanted) <= wanted.value:
         return best
     order = by_sensitivity(best)

@@ -80,7 +80,7 @@ class Settings:
     def of(given: Mapping[str, Any]) -> Settings | None:
         """The settings of the options ``given`` by name; None without ``--quantize``."""
         mode = given["quantize"]
-        unused = [name for name in _OF_INT8 if given[name]]
+        unused = [name for name in _OF_INT8 if given[name] not in (None, (), [])]
         if unused and mode is None:
             raise UsageError(f"--{unused[0]} has no meaning without --quantize int8; add it, or remove --{unused[0]}")
         if mode is None:

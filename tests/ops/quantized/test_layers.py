@@ -43,14 +43,14 @@ def conv(
     return build
 
 
-def dense(op: str = "MatMul", scale: Any = 0.01, **attributes: Any) -> Any:
+def dense(op: str = "MatMul", scale: Any = 0.01, *, step: float = 0.4, **attributes: Any) -> Any:
     def build(g: Quantized) -> str:
         turned = attributes.get("transB", 0)
         kernel = weights(10, 6).T if turned else weights(10, 6)
         bias = [g.bias(6, np.float32(0.02) * scale)] if op == "Gemm" else []
         x = g.real(ROWS[:, 0] if op == "Gemm" else ROWS)
         made = g.op(op, x, g.kernel(np.ascontiguousarray(kernel), scale, 0 if turned else 1), *bias, **attributes)
-        return g.quantize(made, 0.4, 120)
+        return g.quantize(made, step, 120)
 
     return build
 
@@ -128,6 +128,12 @@ def _float_end(g: Quantized) -> list[str]:
     return [g.op("Relu", g.op("Add", made, g.constant(floats(6), "float32")))]
 
 
+def _float_bias(g: Quantized) -> str:
+    """A float bias with steps of the sums that are as large as those of the result."""
+    made = g.op("MatMul", g.real(ROWS), g.kernel(weights(10, 6, most=3), 1.0))
+    return g.quantize(g.op("Add", made, g.constant(floats(6), "float32")), 0.03, 120)
+
+
 def _add_constant(g: Quantized) -> str:
     row = g.kernel(weights(4, 1, 1), 0.02)
     return g.quantize(g.op("Add", g.real(IMAGE), row), 0.05, 117)
@@ -175,6 +181,8 @@ GRAPHS: dict[str, Graph] = {
     "conv_relu": quantized(CONV, conv(after=("Relu",))),
     "conv_relu6": quantized(CONV, conv(after=("Clip", 0.0, 6.0), step=0.1)),
     "conv_clip": quantized(CONV, conv(SIGNED, zeros=(3, -20), after=("Clip", -3.0, 7.0), step=0.1)),
+    "conv_clip_to_one_number": quantized(CONV, conv(after=("Clip", 9.0, 6.0), step=0.1)),
+    "conv_scales_far_apart": quantized(CONV, conv(scale=np.geomspace(1e-7, 1e-2, 6))),
     "conv_strides": quantized(CONV, conv(strides=[2, 1], dilations=[1, 2], pads=[1, 0, 2, 1])),
     "conv_same": quantized(CONV, conv(auto_pad="SAME_LOWER", strides=[2, 2])),
     "conv_groups": quantized(CONV, conv(kernel=(6, 2, 3, 3), group=2)),
@@ -195,7 +203,11 @@ GRAPHS: dict[str, Graph] = {
     "gemm": quantized("QuantizedDense", dense("Gemm")),
     "gemm_transposed": quantized("QuantizedDense", dense("Gemm", scale=EACH, transB=1)),
     "dense_int4": quantized("QuantizedDense", _int4, 21),
-    "dense_float_result": quantized("QuantizedDense Activation", _float_end, QuantizedDense="its result is not"),
+    "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
+    "dense_saturated": quantized("QuantizedDense", dense(step=0.001)),
+    "dense_bias_between_steps": quantized(
+        "QuantizedDense Add QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
+    ),
     "shared": quantized(
         "DequantizeLinear Transpose QuantizedConv2D QuantizedConv2D Transpose DequantizeLinear Add Transpose "
         "DequantizeLinear Add Transpose QuantizedAdd QuantizeLinear Transpose Transpose",
@@ -207,11 +219,23 @@ GRAPHS: dict[str, Graph] = {
     "add_relu": quantized(
         "QuantizedAdd", lambda g: g.quantize(g.op("Relu", g.op("Add", g.real(IMAGE), g.real(IMAGE))))
     ),
+    "add_large_steps": quantized("QuantizedAdd", binary("Add", scales=(5.0, 0.02, 0.02))),
+    "add_steps_beyond_the_range": quantized(
+        "DequantizeLinear DequantizeLinear Add QuantizeLinear",
+        binary("Add", scales=(0.02 * 2**20, 0.02, 0.02)),
+        Add="a step of an operand is larger",
+    ),
     "add_row": quantized("QuantizedAdd", binary("Add", second=small(3, 4, 1, 1))),
     "add_constant": quantized("QuantizedAdd", _add_constant),
     "sub": quantized("QuantizedAdd", binary("Sub")),
     "mul": quantized("QuantizedMultiply", binary("Mul")),
     "mul_gate": quantized("QuantizedMultiply", binary("Mul", second=small(3, 4, 1, 1))),
+    "mul_large_steps": quantized("QuantizedMultiply", binary("Mul", scales=(5.0, 9.0, 0.02))),
+    "mul_more_axes": quantized(
+        "DequantizeLinear Multiply QuantizeLinear",
+        lambda g: g.quantize(g.op("Mul", g.real(ROWS[0]), g.constant([[[[0.7]]]], "float32"))),
+        Multiply="its constant is not quantized",
+    ),
     "max": quantized("DequantizeLinear DequantizeLinear Maximum QuantizeLinear", binary("Max"), Maximum="Maximum has"),
     "sigmoid": quantized("QuantizedActivation", unary("Sigmoid")),
     "leaky_relu": quantized("QuantizedActivation", unary("LeakyRelu", alpha=0.1)),

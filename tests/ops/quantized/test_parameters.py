@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import TensorProto
 
 from tests.ops.quantized.qdq import Quantized, small, weights
 from tf2rust.conversion import match_layers
@@ -30,6 +31,18 @@ def activations(scale: Any, zero: Any = 100, dtype: str = "uint8") -> Callable[[
 def kernel(scale: Any, zero: Any = None) -> Callable[[Quantized], str]:
     def build(g: Quantized) -> str:
         return g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(6, 4, 3, 3), scale, zero=zero)))
+
+    return build
+
+
+def blocks(scale: Any, size: int) -> Callable[[Quantized], str]:
+    """A product with a kernel that has one scale per ``size`` rows."""
+
+    def build(g: Quantized) -> str:
+        g.opset = 21
+        kernel, scales = g.constant(weights(10, 6), "int8"), g.constant(scale, "float32")
+        made = g.op("DequantizeLinear", kernel, scales, axis=0, block_size=size)
+        return g.quantize(g.op("MatMul", g.real(small(3, 10)), made))
 
     return build
 
@@ -65,6 +78,18 @@ REFUSED = {
     "zero point of another type": (activations(0.02, -3, "int8"), "is int8, but its integers are uint8"),
     "two scales for four channels": (activations([0.1, 0.2], [1, 2]), "2 scales for an axis of size 4"),
     "two zero points for one scale": (activations(0.1, [1, 2]), "zero points of shape [2]"),
+    "scales on two axes": (
+        activations([[0.1, 0.2], [0.3, 0.4]], [[1, 2], [3, 4]]),
+        "shape [2, 2], but needs one scale",
+    ),
+    "blocks, one too many": (blocks(0.1 * np.ones((3, 6)), 5), "scales of shape [3, 6] for numbers of shape [10, 6]"),
+    "blocks, another axis": (blocks(0.1 * np.ones((2, 5)), 5), "one for every 5 elements along axis 0"),
+    "blocks, one rank less": (blocks(0.1 * np.ones(6), 5), "one for every 5 elements along axis 0"),
+    "integers that are quantized": (
+        lambda g: g.quantize(g.op("Cast", g.input(IMAGE), to=TensorProto.INT32)),
+        "unsupported dtype int32 (supported: float32)",
+    ),
+    "blocks, negative": (blocks(0.1 * np.ones((2, 6)), -5), "block_size is -5, but must be positive"),
     "kernel, zero": (kernel([0.1, 0.1, 0.0, 0.1, 0.1, 0.1]), _POSITIVE),
     "kernel, denormal": (kernel(1e-42), _POSITIVE),
     "kernel, five scales": (kernel([0.1] * 5), "5 scales for an axis of size 6"),
@@ -85,15 +110,36 @@ def test_parameters_are_refused(name: str) -> None:
     assert reason in causes[0].sentence()
 
 
-def large_bias(g: Quantized) -> str:
-    bias = g.constant(np.full(6, 1e9), "float32")
-    return g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(6, 4, 3, 3)), bias))
+def large_bias(value: float) -> Callable[[Quantized], str]:
+    def build(g: Quantized) -> str:
+        bias = g.constant(np.full(6, value), "float32")
+        return g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(6, 4, 3, 3)), bias))
+
+    return build
+
+
+def summed(op: str, x_scale: float, scale: float) -> Callable[[Quantized], str]:
+    return lambda g: g.quantize(g.op(op, g.real(IMAGE, x_scale), g.real(IMAGE, x_scale, 7)), scale)
+
+
+def empty_kernel(rows: int, columns: int) -> Callable[[Quantized], str]:
+    return lambda g: g.quantize(g.op("MatMul", g.real(small(3, rows)), g.kernel(weights(rows, columns))))
+
+
+def averaged(x_scale: float, scale: float) -> Callable[[Quantized], str]:
+    return lambda g: g.quantize(g.op("AveragePool", g.real(IMAGE, x_scale), kernel_shape=[2, 2]), scale)
 
 
 NOT_REQUANTIZED = {
     "the ratio of the scales overflows": (result(2e-38, x_scale=1e5), "the ratio of its scales"),
     "the ratio of the scales is denormal": (result(3e38), "the ratio of its scales"),
-    "the bias exceeds 32 bits": (large_bias, "its sums can exceed 32 bits"),
+    "the ratio of the scales of a sum overflows": (summed("Add", 1e38, 1e-30), "the ratio of its scales"),
+    "the product of the scales underflows": (summed("Mul", 1e-30, 1e-30), "the ratio of its scales"),
+    "the ratio of the scales of an average overflows": (averaged(1e38, 1e-30), "the ratio of its scales"),
+    "a kernel without columns": (empty_kernel(10, 0), "its kernel has no elements"),
+    "a kernel without rows": (empty_kernel(0, 6), "its kernel has no elements"),
+    "the bias is infinite": (large_bias(np.inf), "its bias is infinite or NaN"),
+    "the bias exceeds 32 bits": (large_bias(1e9), "its sums can exceed 32 bits"),
 }
 
 

@@ -13,7 +13,7 @@ from tf2rust.ops.core.layer import Layer, Value, Weight, broadcasts_batch
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.scale_shift import ScaleShift
 from tf2rust.ops.elementwise.unary import Unary
-from tf2rust.ops.quantized.scale import Scale
+from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal
 
 Function = Callable[[np.ndarray], np.ndarray]
 _UNARY: dict[str, Function] = {
@@ -29,6 +29,10 @@ _UNARY: dict[str, Function] = {
     "Sin": np.sin,
     "Cos": np.cos,
 }
+_LARGEST_STEP = 256.0
+"""The largest step of an operand of a sum, in steps of the result. Zero points times larger steps would be rounded so
+much in float32 that results move to other integers.
+"""
 _SUMS = {"Add": (1.0, LINEAR), "Sub": (-1.0, LINEAR), "AddRelu": (1.0, Activation("relu"))}
 
 
@@ -79,11 +83,16 @@ def quantized_binary(
     if left.shape != y.shape:
         return "both operands are broadcast"
     own, other, scale = (np.float32(s.scale) for s in (first, second, y_scale))
-    if layer.function == "Mul":
-        a, b, zeros = (own * other) / scale, np.float32(0), np.float32(0)
-    else:
-        a, b = own / scale, np.float32(sign) * (other / scale)
-        zeros = a * np.float32(first.zero_point) + b * np.float32(second.zero_point)
+    with np.errstate(all="ignore"):
+        if layer.function == "Mul":
+            a, b, zeros = (own * other) / scale, np.float32(0), np.float32(0)
+        else:
+            a, b = own / scale, np.float32(sign) * (other / scale)
+            zeros = a * np.float32(first.zero_point) + b * np.float32(second.zero_point)
+    if not are_normal(float(a)) or (layer.function != "Mul" and not are_normal(float(b))):
+        return NOT_NORMAL
+    if layer.function != "Mul" and max(abs(a), abs(b)) > _LARGEST_STEP:
+        return "a step of an operand is larger than the range of its result"
     before = np.float32(y_scale.zero_point if y_scale.zero_first else 0)
     return QuantizedBinary(
         function="Mul" if layer.function == "Mul" else "Add",
@@ -141,13 +150,18 @@ class QuantizedLookup(Layer):
 
 
 def function_of(layer: Layer) -> tuple[str, Function] | None:
-    """The name and the float32 function of an elementwise layer of one tensor; None for other layers."""
+    """The name and the float32 function of an elementwise layer of one tensor.
+
+    None for other layers, and for those with a constant that adds axes to the result.
+    """
     match layer:
         case ActivationLayer(activation=activation):
             return activation.plain(), activation
         case Unary(function=name) if name in _UNARY:
             return name.lower(), lambda x: _UNARY[name](x.astype(np.float64)).astype(np.float32)
-        case Binary(constant=constant) if constant is not None and constant.size == 1:
+        case Binary(constant=constant) if (
+            constant is not None and constant.size == 1 and layer.x.shape == layer.y.shape
+        ):
             number = constant.reshape(())
             return layer.function.lower(), lambda x: _of_number(layer, number, x)
         case ScaleShift() if layer.kind == "Rescaling":
@@ -178,7 +192,7 @@ def quantized_lookup(chain: Sequence[Layer], x: Value, x_scale: Scale, y: Value,
             assert found is not None
             names.append(found[0])
             numbers = found[1](numbers)
-    table = y_scale.quantize(np.where(np.isnan(numbers), np.float32(0), numbers))
+    table = y_scale.quantize(numbers)
     return QuantizedLookup(
         function=", ".join(names) or "linear",
         table=table.view(np.uint8),

@@ -11,7 +11,7 @@ import numpy as np
 from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.pooling.pooling import Pooling
-from tf2rust.ops.quantized.scale import Scale
+from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal
 from tf2rust.ops.reduction.reduce import Reduce
 
 
@@ -71,10 +71,14 @@ def quantized_average(
     zero, as TFLite does, which averages the integers without regard to their zero point.
     """
     first = y_scale.zero_first
+    with np.errstate(over="ignore"):
+        ratio = np.float32(x_scale.scale / y_scale.scale)
+    if not are_normal(float(ratio)):
+        return NOT_NORMAL
     fields: dict[str, Any] = {
         "x_zero_point": x_scale.zero_point,
         "y_zero_point": 0 if first else y_scale.zero_point,
-        "ratio": float(np.float32(x_scale.scale / y_scale.scale)),
+        "ratio": float(ratio),
         "offset": float(y_scale.zero_point if first else 0),
         "limits": y_scale.limits,
         "inputs": [x],

@@ -23,10 +23,18 @@ from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.core.packing import VECTOR, Matrices
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
-from tf2rust.ops.quantized.scale import Scale
+from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal
 
 _LARGEST_SUM = (1 << 31) - 1
 _LARGEST_BYTE = 255
+_LARGEST_REST = 2.0**-6
+"""The largest part of a step that is dropped when a bias becomes an integer: a step of the sums or, if it is larger, of
+the result.
+"""
+_ROUNDING = 2.0**-22
+"""The relative error of a float32 bias that was dequantized, and of its scale."""
+BETWEEN_STEPS = "its bias is not a multiple of the scale of its sums"
+"""Why a layer has no form on integers if integers would change its bias too much."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -155,15 +163,23 @@ def quantized_product(
     kernel = integers_of(layer.kernel, layer.scales)
     if kernel is None:
         return "its kernel minus the zero point does not fit in int8"
+    if not kernel.size:
+        return "its kernel has no elements"
     with np.errstate(all="ignore"):
         sum_scales = (np.float32(x_scale.scale) * layer.scales).astype(np.float32)
         multipliers = sum_scales if y_scale is None else (sum_scales / np.float32(y_scale.scale)).astype(np.float32)
-    if not (np.isfinite(multipliers) & (multipliers >= np.finfo(np.float32).tiny)).all():
-        return "the ratio of its scales is not a normal float32 number"
-    channels = kernel.reshape(-1, kernel.shape[-1]).astype(np.int64)
-    own = np.zeros(channels.shape[1]) if layer.bias is None else np.rint(layer.bias / sum_scales.astype(np.float64))
-    bias = own - x_scale.byte * channels.sum(axis=0)
-    if not (_LARGEST_BYTE * np.abs(channels).sum(axis=0) + np.abs(bias) <= _LARGEST_SUM).all():
+    if not are_normal(multipliers):
+        return NOT_NORMAL
+    steps = np.zeros(kernel.shape[-1]) if layer.bias is None else layer.bias / sum_scales.astype(np.float64)
+    if not np.isfinite(steps).all():
+        return "its bias is infinite or NaN"
+    own, rest = np.rint(steps), np.abs(steps - np.rint(steps))
+    largest = _LARGEST_REST if y_scale is None else _LARGEST_REST * np.maximum(1, 1 / multipliers.astype(np.float64))
+    if not (rest <= largest + _ROUNDING * np.abs(own)).all():
+        return BETWEEN_STEPS
+    axes = tuple(range(kernel.ndim - 1))
+    bias = own - x_scale.byte * kernel.sum(axis=axes, dtype=np.int64)
+    if not (_LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=axes) + np.abs(bias) <= _LARGEST_SUM).all():
         return "its sums can exceed 32 bits"
     fields: dict[str, Any] = {
         "kernel": kernel,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import format_shape, product
+from tf2rust.ops.core.dims import Dim, format_shape, product
 from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
 from tf2rust.ops.core.layer import Layer, Perm
@@ -110,14 +110,40 @@ def check_parameters(infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | 
 
 
 def _check_lengths(node: Node, infos: ValueInfos) -> None:
-    """Raises InferenceError if the number of scales does not match the axis that they belong to."""
-    shape, scales = infos.shape(node.x), infos.shape(node.operand(1))
-    if len(scales) != 1 or scales == (1,) or node.attr("block_size", 0):
+    """Raises InferenceError if the scales do not match the axis or the blocks that they belong to."""
+    shape, scales, block = infos.shape(node.x), infos.shape(node.operand(1)), node.attr("block_size", 0)
+    if product(scales) == 1 and not block:
         return
-    size = shape[normal_axis(node.attr("axis", 1), len(shape))]
+    axis = normal_axis(node.attr("axis", 1), len(shape))
+    if block:
+        _check_blocks(shape, scales, axis, block)
+        return
+    if len(scales) != 1:
+        raise InferenceError(
+            f"it has scales of shape {format_shape(scales)}, but needs one scale in all, or one for each index of axis "
+            f"{axis}; scales for blocks need the attribute block_size"
+        )
+    size = shape[axis]
     if isinstance(size, int) and isinstance(scales[0], int) and size != scales[0]:
         raise InferenceError(
             f"it has {scales[0]} scales for an axis of size {size}, but needs one for each index or one in all"
+        )
+
+
+def _check_blocks(shape: Sequence[Dim], scales: Sequence[Dim], axis: int, block: int) -> None:
+    """Raises InferenceError unless there is one scale per ``block`` elements along ``axis``; the last block can be
+    shorter.
+    """
+    if block < 0:
+        raise InferenceError(f"its block_size is {block}, but must be positive")
+    wanted = [-(-size // block) if i == axis and isinstance(size, int) else size for i, size in enumerate(shape)]
+    pairs = zip(wanted, scales, strict=False)
+    if len(shape) != len(scales) or any(
+        isinstance(size, int) and isinstance(count, int) and size != count for size, count in pairs
+    ):
+        raise InferenceError(
+            f"it has scales of shape {format_shape(scales)} for numbers of shape {format_shape(shape)}, but needs one "
+            f"for every {block} elements along axis {axis}"
         )
 
 
@@ -126,11 +152,13 @@ def quantize_linear(m: Match, b: Builder) -> RuleResult:
     inputs = [b.value(v) for v in m.root.inputs if v is not None]
     y, forward = b.value(m.y), m.root.op == "QuantizeLinear"
     floats, quantized = ([inputs[0], inputs[1]], [y]) if forward else ([inputs[1], y], [inputs[0]])
-    bad = [v for v in floats if v.dtype != "float32"] + [v for v in quantized if v.dtype not in _QUANTIZED]
-    if bad:
-        return m.reject(
-            f"`{bad[0].name}` has the unsupported dtype {bad[0].dtype} (supported: float32, {', '.join(_QUANTIZED)})"
-        )
+    for values, supported in ((floats, ("float32",)), (quantized, _QUANTIZED)):
+        bad = next((v for v in values if v.dtype not in supported), None)
+        if bad is not None:
+            return m.reject(
+                f"`{bad.name}` has the unsupported dtype {bad.dtype} (supported: {', '.join(supported)}); quantize the "
+                "model again"
+            )
     m.root.has("output_dtype")
     if not m.root.attr("saturate", 1) and y.dtype in _FLOATS:
         return m.reject(f"it quantizes to {y.dtype} without saturation")

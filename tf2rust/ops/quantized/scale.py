@@ -39,9 +39,13 @@ class Scale:
         return self.zero_point - self.limits[0]
 
     def quantize(self, x: np.ndarray) -> np.ndarray:
-        """The integers of float32 numbers, as QuantizeLinear rounds them: halves to even, and saturated."""
+        """The integers of float32 numbers, as QuantizeLinear rounds them: halves to even, and saturated.
+
+        What is not a number has the integer of the zero point.
+        """
         with np.errstate(over="ignore"):
             steps = np.asarray(x, np.float32) / np.float32(self.scale)
+        steps = np.where(np.isnan(steps), np.float32(0), steps)
         before = np.float32(self.zero_point if self.zero_first else 0)
         rounded = np.rint(steps + before).astype(np.float64)
         return np.asarray(np.clip(rounded + self.zero_point - before, *self.limits), self.dtype)
@@ -49,19 +53,31 @@ class Scale:
     def numbers(self) -> np.ndarray:
         """The float32 number of each of the 256 bytes: the bits of an int8 or uint8."""
         integers = np.arange(256, dtype=np.uint8).view(self.dtype).astype(np.int32)
-        return np.asarray((integers - self.zero_point).astype(np.float32) * np.float32(self.scale))
+        with np.errstate(over="ignore"):
+            return np.asarray((integers - self.zero_point).astype(np.float32) * np.float32(self.scale))
 
     def clamp(self, activation: Activation) -> tuple[int, int] | None:
         """The smallest and the largest integer of the activation's results; None if the activation is not a clamp.
 
-        Rounding is monotone, so clamping the integers gives the same as clamping the numbers.
+        Rounding is monotone, so clamping the integers gives the same as clamping the numbers. If the smallest exceeds
+        the largest, all results are the largest.
         """
         bounds = {"linear": (-np.inf, np.inf), "relu": (0.0, np.inf), "clip": activation.args}
         if activation.name not in bounds:
             return None
         low, high = bounds[activation.name]
         first, last = self.quantize(np.asarray([low, high]))
-        return int(first), int(last)
+        return min(int(first), int(last)), int(last)
+
+
+def are_normal(ratios: np.ndarray | float) -> bool:
+    """Whether ratios of scales, which can overflow or underflow, are normal float32 numbers."""
+    sizes = np.abs(ratios)
+    return bool(np.all(np.isfinite(sizes) & (sizes >= np.finfo(np.float32).tiny)))
+
+
+NOT_NORMAL = "the ratio of its scales is not a normal float32 number"
+"""Why a layer has no form on integers if :func:`are_normal` does not hold."""
 
 
 def plain_scales(scales: Sequence[float] | np.ndarray) -> object:
