@@ -96,7 +96,6 @@ class DynamicQuantizedDense(Layer):
 
 @infers("DynamicQuantizeLinear")
 def _dynamic_quantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
-    infos.dtype(node.x)
     return [ValueInfo("uint8", infos.shape(node.x)), ValueInfo("float32", ()), ValueInfo("uint8", ())]
 
 
