@@ -7,9 +7,9 @@ use common::{Rng, on, view, view_mut};
 use tf_layers::Isa;
 use tf_layers::gemm::Matrix;
 use tf_layers::nn::{
-    Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
-    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d, QuantizedMean, QuantizedMul,
-    Requantization,
+    Byte, DynamicQuantization, DynamicQuantizedDense, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d,
+    QuantizedConv2d, QuantizedDense, QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d,
+    QuantizedMean, QuantizedMul, Requantization,
 };
 
 fn isas() -> Vec<Isa> {
@@ -159,6 +159,103 @@ fn dense_layers() {
     dense::<u8, u8>(&mut rng);
     dense::<i8, i8>(&mut rng);
     dense::<u8, i8>(&mut rng);
+}
+
+fn dynamic_dense<X: Int>(rng: &mut Rng) {
+    for [m, k, n] in [[1, 1, 1], [3, 7, 5], [1, 130, 70], [13, 67, 33], [29, 256, 100], [0, 3, 2]] {
+        let kernel: Vec<i8> = ints(rng, k * n);
+        let column = |c: usize| (0..k).map(move |p| p * n + c);
+        let sums: Vec<i32> = (0..n).map(|c| column(c).map(|at| i32::from(kernel[at])).sum()).collect();
+        let (scales, bias) = (rng.vec(n), rng.vec(n));
+        let x: Vec<X> = ints(rng, m * k);
+        let panels = packed(&kernel, 1, k, n);
+        let kernel_matrix = Matrix::new(&panels, 1, k, n).unwrap();
+        for (zero, with_bias) in [(X::RANGE[0], true), (X::RANGE[1], false), (X::RANGE[0] + 99, true)] {
+            let zero = X::of(zero.into());
+            let expected: Vec<f32> = (0..m * n)
+                .map(|i| {
+                    let products = column(i % n)
+                        .enumerate()
+                        .map(|(p, at)| (x[i / n * k + p].into() - zero.into()) * i64::from(kernel[at]));
+                    let product = products.sum::<i64>() as f32 * (0.037 * scales[i % n]);
+                    product + if with_bias { bias[i % n] } else { 0.0 }
+                })
+                .collect();
+            let layer = DynamicQuantizedDense {
+                kernel: kernel_matrix,
+                sums: &sums,
+                scales: &scales,
+                bias: with_bias.then_some(&bias),
+            };
+            for isa in isas() {
+                let mut y = vec![f32::NAN; m * n];
+                let (from, to) = (view(&x, [m, k]), view_mut(&mut y, [m, n]));
+                let (scale, zero) = (view(&[0.037], []), [zero]);
+                on(isa, |cx| layer.run(cx, from, scale, view(&zero, [1]), to).map(|_| ())).unwrap();
+                assert_eq!(y, expected, "{isa:?} {m}×{k}×{n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn dynamic_dense_layers() {
+    let mut rng = Rng::new(11);
+    dynamic_dense::<u8>(&mut rng);
+    dynamic_dense::<i8>(&mut rng);
+}
+
+/// The quantized numbers, the scale and the zero point by the definition of `DynamicQuantizeLinear`.
+fn dynamically_quantized(x: &[f32]) -> (Vec<u8>, f32, u8) {
+    let low = x.iter().fold(0.0, |a: f32, &b| a.min(b));
+    let high = x.iter().fold(0.0, |a: f32, &b| a.max(b));
+    let scale = if low == high { 1.0 } else { (high - low) / 255.0 };
+    let zero = (-low / scale).clamp(0.0, 255.0).round_ties_even();
+    let y = x.iter().map(|x| ((x / scale).round_ties_even() + zero).clamp(0.0, 255.0) as u8).collect();
+    (y, scale, zero as u8)
+}
+
+#[test]
+fn dynamic_quantization() {
+    let mut rng = Rng::new(12);
+    let mut cases: Vec<Vec<f32>> = [0, 1, 3, 15, 16, 17, 64, 65, 1000].map(|len| rng.vec(len)).into();
+    cases.push(vec![0.0; 20]);
+    cases.push(vec![-0.0; 3]);
+    // Ranges on one side of 0, halves, and a small range.
+    cases.push(rng.vec(100).iter().map(|x| x + 1.5).collect());
+    cases.push(rng.vec(100).iter().map(|x| x - 1.5).collect());
+    cases.push((-255..=255).map(|x| x as f32 / 2.0).collect());
+    cases.push(vec![1e-30, -1e-30, 0.0]);
+    // The extremes at each position.
+    cases.extend((0..70).map(|at| (0..70).map(|i| if i == at { -8.0 } else { i as f32 / 70.0 }).collect()));
+    cases.extend((0..70).map(|at| (0..70).map(|i| if i == at { 8.0 } else { i as f32 / 70.0 }).collect()));
+    for x in cases {
+        let expected = dynamically_quantized(&x);
+        for isa in isas() {
+            let (mut y, mut scale, mut zero) = (vec![9; x.len()], [9.0], [9]);
+            let from = view(&x, [x.len()]);
+            let to = view_mut(&mut y, [x.len()]);
+            let (steps, point) = (view_mut(&mut scale, []), view_mut(&mut zero, []));
+            on(isa, |cx| DynamicQuantization.run(cx, from, to, steps, point).map(|_| ())).unwrap();
+            assert_eq!((y, scale[0], zero[0]), expected, "{isa:?} {x:?}");
+        }
+    }
+}
+
+#[test]
+fn dynamic_quantization_of_nan() {
+    for at in 0..70 {
+        let mut x = vec![1.0; 70];
+        x[at] = f32::NAN;
+        for isa in isas() {
+            let (mut y, mut scale, mut zero) = ([9; 70], [9.0], [9]);
+            let (steps, point) = (view_mut(&mut scale, []), view_mut(&mut zero, []));
+            let to = view_mut(&mut y, [70]);
+            on(isa, |cx| DynamicQuantization.run(cx, view(&x, [70]), to, steps, point).map(|_| ())).unwrap();
+            assert!(scale[0].is_nan(), "{isa:?}");
+            assert_eq!((y, zero), ([0; 70], [0]), "{isa:?}");
+        }
+    }
 }
 
 /// More cases than those of `f32`: taps that are not a multiple of four bytes.
@@ -582,5 +679,22 @@ fn wrong_arguments_are_errors() {
         assert!(!run(mean, &[1; 6], [2, 3, 1], &mut y, [1, 2]));
         assert!(!run(QuantizedMean { x_zero_point: -1, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
         assert!(!run(QuantizedMean { max: 128, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+        let kernel = Matrix::new(&[0; 64], 1, 2, 1).unwrap();
+        let dense = DynamicQuantizedDense { kernel, sums: &[0], scales: &[1.0], bias: None };
+        let run = |layer: DynamicQuantizedDense<'_>, scale: &[f32], zero: &[u8], rows: usize| {
+            let (x, mut y) = ([1; 2], [0.0]);
+            let (x, y) = (view(&x, [1, 2]), view_mut(&mut y, [rows, 1]));
+            let (scale, zero) = (view(scale, [scale.len()]), view(zero, [zero.len()]));
+            on(isa, |cx| layer.run(cx, x, scale, zero, y).is_ok())
+        };
+        assert!(run(dense, &[1.0], &[0], 1));
+        assert!(!run(dense, &[], &[0], 1) && !run(dense, &[1.0], &[0, 0], 1));
+        for bad in [
+            DynamicQuantizedDense { sums: &[], ..dense },
+            DynamicQuantizedDense { scales: &[1.0; 2], ..dense },
+            DynamicQuantizedDense { bias: Some(&[]), ..dense },
+        ] {
+            assert!(!run(bad, &[1.0], &[0], 1), "{bad:?}");
+        }
     }
 }

@@ -21,6 +21,7 @@ from tf2rust.ops.generator.constant import Constant, constant
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
+from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.movement import moved_inputs, on_integers
 from tf2rust.ops.quantized.pooling import quantized_average
 from tf2rust.ops.quantized.products import BETWEEN_STEPS, quantized_product
@@ -31,11 +32,14 @@ from tf2rust.ops.shape.reshape import Reshape
 
 _NOT_QUANTIZED = "its result is not quantized"
 _READ_TWICE = "its result is also read before it is quantized"
+_ONE_BY_ONE = (
+    "its weights are not a constant int8 matrix, or its sums are not scaled to float32; it computes them one at a time"
+)
 
 
 def to_integers(graph: LayerGraph) -> None:
     """Replaces layers by their forms on 8-bit integers, and records where the graph leaves the integers."""
-    if any(isinstance(layer, Quantization) for layer in graph.layers):
+    if any(isinstance(layer, (Quantization, MatMulInteger)) for layer in graph.layers):
         _Pass(graph).run()
 
 
@@ -313,7 +317,7 @@ class _Pass:
             owner.nodes += nodes
 
     def _departures(self) -> Iterator[Departure]:
-        """Where DequantizeLinear is left, and products of integers with results in float32."""
+        """Where DequantizeLinear is left, products of integers with results in float32, and those without a kernel."""
         seen = set[Layer]()
         for layer in self.layers:
             if isinstance(layer, DequantizeLinear):
@@ -324,5 +328,7 @@ class _Pass:
                     yield Departure(reader, self.reasons.get(reader, general))
                 if layer.y in self.kept:
                     yield Departure(layer, "the model's output is float32")
+            elif isinstance(layer, MatMulInteger):
+                yield Departure(layer, _ONE_BY_ONE)
             elif layer in self.reasons and not any(v in self.integers for v in layer.inputs):
                 yield Departure(layer, self.reasons[layer])

@@ -11,6 +11,7 @@ import pytest
 from tests.ops.conftest import Results
 from tests.ops.contrib.merged import Merged
 from tests.ops.nodes import check_node, floats, named
+from tests.ops.quantized import dynamic
 from tests.ops.quantized.qdq import Graph, Quantized, packed_int4, quantized, small, weights
 from tf2rust.conversion import match_layers
 from tf2rust.source import Source
@@ -270,6 +271,7 @@ GRAPHS: dict[str, Graph] = {
         _twice,
         QuantizedConv2D="its result is also read",
     ),
+    **dynamic.GRAPHS,
 }
 
 

@@ -96,13 +96,18 @@ impl Epilogue<i32> for Requantize<'_> {
     }
 }
 
-/// Scales products of bytes to floats: C = (A·B + offsets)·multipliers + bias.
+/// Scales products of bytes to floats: C = (A·B + `factor`·offsets)·(`scale`·multipliers) + bias.
+///
+/// A layer whose input has a scale and a zero point of its own at each call passes them as `scale` and `factor`. For
+/// others, both are 1. Each product and sum of floats is rounded to `f32`.
 #[derive(Clone, Copy)]
 pub(crate) struct Dequantize<'a> {
     /// One integer for each column.
     pub offsets: &'a [i32],
+    pub factor: i32,
     /// One number for each column.
     pub multipliers: &'a [f32],
+    pub scale: f32,
     /// One number for each column.
     pub bias: Option<&'a [f32]>,
 }
@@ -122,12 +127,18 @@ impl Epilogue<i32> for Dequantize<'_> {
             offsets: &self.offsets[range.clone()],
             multipliers: &self.multipliers[range.clone()],
             bias: self.bias.map(|bias| &bias[range]),
+            ..self
         }
     }
 
     #[inline(always)]
     fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[S::IntPanel; P]; MR] {
-        [load::<S, i32, P>(s, tile.columns_of(self.offsets)); MR]
+        let offsets = tile.columns_of(self.offsets);
+        let mut scaled = [[0; PANEL]; P];
+        for (scaled, offset) in scaled.as_flattened_mut().iter_mut().zip(offsets) {
+            *scaled = offset.wrapping_mul(self.factor);
+        }
+        [load::<S, i32, P>(s, part(scaled.as_flattened(), 0..offsets.len())); MR]
     }
 
     #[inline(always)]
@@ -139,6 +150,7 @@ impl Epilogue<i32> for Dequantize<'_> {
         c: &mut [f32],
     ) {
         let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        let scale = s.splat(self.scale);
         for (i, sums) in sums.iter().enumerate() {
             let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
             for (j, (sums, (c, multipliers))) in sums.iter().zip(panels).enumerate() {
@@ -147,7 +159,8 @@ impl Epilogue<i32> for Dequantize<'_> {
                 let mut result = f32::load(s, bias.unwrap_or_default());
                 for lane in 0..PANEL / S::LANES {
                     // Not fused, so that all instruction sets give the same bits.
-                    result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multipliers[lane]), result[lane]);
+                    let multiplier = s.mul(scale, multipliers[lane]);
+                    result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multiplier), result[lane]);
                 }
                 f32::store(s, result, c);
             }

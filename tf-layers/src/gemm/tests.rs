@@ -140,20 +140,28 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
     let b: Vec<i8> = bytes(k * n, 7).map(u8::cast_signed).collect();
     let panels = packed::<U8I8>(&b, k, n);
     let sums = naive(size, |x, w| i32::from(matrix[x]) * i32::from(b[w]));
-    let bias: Vec<i32> = (0..n as i32).map(|i| 100 * i - 300).collect();
+    let offsets: Vec<i32> = (0..n as i32).map(|i| 100 * i - 300).collect();
     let multipliers: Vec<f32> = (0..n).map(|i| 0.3 / (1 + i) as f32 / k as f32).collect();
-    let scaled = |i: usize| (sums[i] + bias[i % n]) as f32 * multipliers[i % n];
+    let scaled = |i: usize| (sums[i] + offsets[i % n]) as f32 * multipliers[i % n];
     let quantized: Vec<u8> =
         (0..m * n).map(|i| (scaled(i).round_ties_even() as i32 + 100).clamp(3, 200) as u8).collect();
+    let (factor, scale) = (-7, 0.37);
+    let scaled = |i: usize| (sums[i] + factor * offsets[i % n]) as f32 * (scale * multipliers[i % n]);
     let floats: Vec<f32> = (0..m * n).map(|i| scaled(i) + (i % n) as f32).collect();
     let float_bias: Vec<f32> = (0..n).map(|i| i as f32).collect();
     for isa in Isa::available() {
         let context = format!("{context} on {}", isa.name());
         let plain = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, Sums { accumulate: false });
-        let requantize =
-            Requantize { bias: &bias, multipliers: &multipliers, zero_point: 100, low: -97.0, high: 100.0 };
+        let requantize = Requantize {
+            bias: &offsets,
+            multipliers: &multipliers,
+            zero_point: 100,
+            low: -97.0,
+            high: 100.0,
+        };
         let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, requantize);
-        let dequantize = Dequantize { offsets: &bias, multipliers: &multipliers, bias: Some(&float_bias) };
+        let bias = Some(&*float_bias);
+        let dequantize = Dequantize { offsets: &offsets, factor, multipliers: &multipliers, scale, bias };
         for reverse in [false, true] {
             let mut c = vec![9; m * n];
             plain.setup(flip).reverse(reverse).run(isa, m, a, &mut c);

@@ -9,7 +9,7 @@
 //! | recurrent | [`SimpleRnn`], [`Gru`], [`Lstm`], [`DynamicRecurrence`] |
 //! | attention | [`Attention`] |
 //! | activation | [`Activation`] |
-//! | 8-bit integers | [`QuantizedDense`], [`QuantizedConv1d`], [`QuantizedConv2d`], [`QuantizedDepthwiseConv2d`], [`QuantizedAdd`], [`QuantizedMul`], [`QuantizedAveragePool2d`], [`QuantizedMaxPool2d`], [`QuantizedMean`], [`QuantizedLookup`] |
+//! | 8-bit integers | [`QuantizedDense`], [`QuantizedConv1d`], [`QuantizedConv2d`], [`QuantizedDepthwiseConv2d`], [`QuantizedAdd`], [`QuantizedMul`], [`QuantizedAveragePool2d`], [`QuantizedMaxPool2d`], [`QuantizedMean`], [`QuantizedLookup`], [`DynamicQuantization`], [`DynamicQuantizedDense`] |
 //!
 //! Tensors are channels-last: sequences are `[batch, width, channels]`, images `[batch, height, width, channels]`.
 //!
@@ -59,9 +59,9 @@ pub use embedding::Embedding;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
 pub use quantized::{
-    Byte, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
-    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d, QuantizedMean, QuantizedMul,
-    Requantization,
+    Byte, DynamicQuantization, DynamicQuantizedDense, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d,
+    QuantizedConv2d, QuantizedDense, QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d,
+    QuantizedMean, QuantizedMul, Requantization,
 };
 pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,

@@ -49,7 +49,7 @@ mod one_hot;
 mod pad;
 mod pairwise_coupling;
 mod parameters;
-mod quantize;
+pub(crate) mod quantize;
 mod range;
 pub(crate) mod reduce;
 mod resize;

@@ -3,6 +3,7 @@
 use crate::Context;
 use crate::checked::element;
 use crate::error::{Result, check_len, require};
+use crate::simd::{Accumulator, Bits8, Isa, Kernel, PANEL, Simd};
 use crate::tensor::{
     F4E2M1, F8E4M3FN, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, I2, I4, NarrowInt, U2, U4, View, ViewMut, around,
     check_dims, len,
@@ -12,16 +13,25 @@ use crate::tensor::{
 pub trait Quantized: Copy + Default + sealed::Arithmetic {}
 
 mod sealed {
-    pub trait Arithmetic {
+    use crate::simd::Isa;
+
+    pub trait Arithmetic: Copy {
         /// `x` + `zero`, rounded and saturated.
         fn quantize(x: f32, zero: Self) -> Self;
+        /// Quantizes x/scale.
+        #[inline(always)]
+        fn quantize_all(_: Isa, x: &[f32], scale: f32, zero: Self, y: &mut [Self]) {
+            for (&x, y) in x.iter().zip(y) {
+                *y = Self::quantize(x / scale, zero);
+            }
+        }
         /// `self` − `zero`.
         fn minus(self, zero: Self) -> f32;
     }
 }
 
 macro_rules! quantized_integers {
-    ($($t:ty: $low:expr, $high:expr, $convert:expr;)+) => {$(
+    ($($t:ty: $low:expr, $high:expr, $convert:expr $(, $quantize_all:item)?;)+) => {$(
         impl Quantized for $t {}
 
         impl sealed::Arithmetic for $t {
@@ -35,8 +45,21 @@ macro_rules! quantized_integers {
             fn minus(self, zero: Self) -> f32 {
                 (i64::from(self) - i64::from(zero)) as f32
             }
+            $($quantize_all)?
         }
     )+};
+}
+
+macro_rules! bytes {
+    ($($t:ty)+) => {
+        quantized_integers!($(
+            $t: <$t>::MIN, <$t>::MAX, |x: i64| x as $t,
+            fn quantize_all(isa: Isa, x: &[f32], scale: f32, zero: Self, y: &mut [Self]) {
+                let bounds = [<$t>::MIN.into(), <$t>::MAX.into()];
+                quantize_bytes(isa, x, scale, zero.into(), bounds, <$t>::bits_mut(y));
+            };
+        )+);
+    };
 }
 
 macro_rules! primitive_integers {
@@ -68,7 +91,8 @@ macro_rules! quantized_floats {
     )+};
 }
 
-primitive_integers!(i8 u8 i16 u16 i32);
+bytes!(i8 u8);
+primitive_integers!(i16 u16 i32);
 narrow_integers!(I4 U4 I2 U2);
 quantized_floats!(F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F4E2M1);
 
@@ -115,7 +139,7 @@ impl Quantization {
     /// If y does not have the dims of x, or the number of scales or zero points does not match.
     pub fn quantize<'y, T: Quantized, const R: usize, const Q: usize>(
         &self,
-        _: &mut Context<'_>,
+        cx: &mut Context<'_>,
         x: View<'_, f32, R>,
         scales: View<'_, f32, Q>,
         zeros: Option<View<'_, T, Q>>,
@@ -123,9 +147,14 @@ impl Quantization {
     ) -> Result<View<'y, T, R>> {
         check_dims(&x.dims(), &y.dims())?;
         let scales = Scales::new(self, &x.dims(), scales.as_slice()?, zeros)?;
-        for (i, (&x, y)) in x.as_slice()?.iter().zip(y.as_mut_slice()?).enumerate() {
-            let (scale, zero) = scales.of(i);
-            *y = T::quantize(x / scale, zero);
+        let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
+        if let Some((scale, zero)) = scales.single() {
+            T::quantize_all(cx.isa, x, scale, zero, to);
+        } else {
+            for (i, (&x, y)) in x.iter().zip(to).enumerate() {
+                let (scale, zero) = scales.of(i);
+                *y = T::quantize(x / scale, zero);
+            }
         }
         Ok(y.into_view())
     }
@@ -184,6 +213,11 @@ impl<'a, T: Quantized> Scales<'a, T> {
         Ok(Self { axis, inner, block: of.block, values: scales, zeros })
     }
 
+    /// The scale and the zero point of all elements, if there is one in all.
+    fn single(&self) -> Option<(f32, T)> {
+        matches!(self.values, [_]).then(|| self.of(0))
+    }
+
     /// The scale and the zero point of element `i`.
     #[inline(always)]
     fn of(&self, i: usize) -> (f32, T) {
@@ -202,8 +236,44 @@ impl<'a, T: Quantized> Scales<'a, T> {
     }
 }
 
+/// Computes y = round(x/scale) + `zero` in the bits of 8-bit integers between `bounds`. NaN becomes `zero`.
+///
+/// Not generic over the type of y, so that a program has one copy of the kernels.
+pub(crate) fn quantize_bytes(isa: Isa, x: &[f32], scale: f32, zero: i32, bounds: [i32; 2], y: &mut [u8]) {
+    isa.run(QuantizeBytes { x, scale, zero, bounds, y });
+}
+
+struct QuantizeBytes<'a> {
+    x: &'a [f32],
+    scale: f32,
+    zero: i32,
+    bounds: [i32; 2],
+    y: &'a mut [u8],
+}
+
+impl Kernel for QuantizeBytes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { x, scale, zero, bounds, y } = self;
+        // All integers between the bounds are numbers of `f32`, so clamping first gives the same.
+        let [low, high] = bounds.map(|bound| s.splat((bound - zero) as f32));
+        let (scale, zero) = (s.splat(scale), s.isplat(zero));
+        for (x, y) in x.chunks(PANEL).zip(y.chunks_mut(PANEL)) {
+            let (panel, mut bytes) = (f32::load(s, x), s.int_panel(0));
+            for lane in 0..PANEL / S::LANES {
+                let steps = s.div(panel[lane], scale);
+                let steps = s.select(s.eq(steps, steps), steps, s.splat(0.0));
+                bytes[lane] = s.iadd(s.to_i32(s.min(s.max(steps, low), high)), zero);
+            }
+            s.store_bytes(bytes, y);
+        }
+    }
+}
+
 /// The nearest integer; ties go to the even one.
-fn round(x: f32) -> f32 {
+pub(crate) fn round(x: f32) -> f32 {
     /// An f32 of magnitude 2²³ or more is an integer.
     const WHOLE: f32 = 8_388_608.0;
     if x.abs() < WHOLE { ((x.abs() + WHOLE) - WHOLE).copysign(x) } else { x }
@@ -211,8 +281,8 @@ fn round(x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::sealed::Arithmetic;
     use super::*;
-    use crate::simd::Isa;
     use crate::tensor::Buffer;
     use alloc::vec::Vec;
 
@@ -251,6 +321,30 @@ mod tests {
         assert_eq!(y, [0, 0, 2, -2, 2, 127, -128, 0]);
         let back = dequantized(Quantization { axis: 7, block: 3 }, vector(&y), &[0.5], Some(&[1]));
         assert_eq!(back.unwrap(), [-0.5, -0.5, 0.5, -1.5, 0.5, 63.0, -64.5, -0.5]);
+    }
+
+    #[test]
+    fn bytes_on_all_instruction_sets() {
+        let mut x: Vec<f32> = (-700..700).map(|x| x as f32 / 4.0).collect();
+        x.extend([f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN, -0.0, 1e-45, 8_388_609.0]);
+        for isa in Isa::available() {
+            for scale in [0.5, 0.37, 3.0, 1e-45, 0.0, f32::NAN, -1.0] {
+                for len in [0, 1, 15, 16, 17, x.len()] {
+                    let x = &x[x.len() - len..];
+                    let (mut signed, mut unsigned) = (alloc::vec![9; len], alloc::vec![9; len]);
+                    for zero in [i8::MIN, -5, 0, i8::MAX] {
+                        i8::quantize_all(isa, x, scale, zero, &mut signed);
+                        let expected: Vec<i8> = x.iter().map(|x| i8::quantize(x / scale, zero)).collect();
+                        assert_eq!(signed, expected, "{isa:?} {scale}");
+                    }
+                    for zero in [u8::MIN, 100, u8::MAX] {
+                        u8::quantize_all(isa, x, scale, zero, &mut unsigned);
+                        let expected: Vec<u8> = x.iter().map(|x| u8::quantize(x / scale, zero)).collect();
+                        assert_eq!(unsigned, expected, "{isa:?} {scale}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

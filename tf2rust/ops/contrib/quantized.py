@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from tf2rust.ops.contrib.activation import biased
 from tf2rust.ops.contrib.call import Call, defines
 from tf2rust.ops.contrib.products import channels_first, channels_last, window
-from tf2rust.ops.core.function_body import Body
 from tf2rust.ops.core.inference import InferenceError
 
 
@@ -217,7 +216,7 @@ def matmul_integer_to_float(call: Call) -> Sequence[str]:
 @defines("DynamicQuantizeMatMul")
 def dynamic_quantize_matmul(call: Call) -> Sequence[str]:
     """a · b, where a is quantized to uint8 by its own minimum and maximum. The scales of b can be one per column."""
-    a, scale, zero = dynamically_quantized(call, call.arg(0))
+    a, scale, zero = call.body.ops("DynamicQuantizeLinear", [call.arg(0)], 3)
     product = integer_product(call, a, call.arg(1), zero, call.maybe(3))
     return [biased(call, _scaled(call, product, [scale, call.arg(2)]), 4)]
 
@@ -233,20 +232,6 @@ def integer_product(call: Call, a: str, b: str, a_zero: str | None, b_zero: str 
 def _scaled(call: Call, product: str, scales: Sequence[str]) -> str:
     """An int32 product times two scales, in float32."""
     return call.body.op("Mul", call.body.floats(product), call.body.op("Mul", *scales))
-
-
-def dynamically_quantized(call: Call, x: str, body: Body | None = None) -> tuple[str, str, str]:
-    """``x`` as uint8, its scale and its zero point: DynamicQuantizeLinear, but with the scale 1 if all x are 0."""
-    body = body or call.body
-    zero = body.constant(0.0)
-    low = body.op("Min", body.op("ReduceMin", x, keepdims=0), zero)
-    high = body.op("Max", body.op("ReduceMax", x, keepdims=0), zero)
-    span = body.op("Sub", high, low)
-    step = body.op("Div", span, body.constant(255.0))
-    scale = body.op("Where", body.op("Equal", span, zero), body.constant(1.0), step)
-    point = body.op("Round", body.op("Div", body.op("Sub", zero, low), scale))
-    point = body.cast(body.op("Clip", point, zero, body.constant(255.0)), "uint8")
-    return body.op("QuantizeLinear", x, scale, point), scale, point
 
 
 @defines("QGemm")

@@ -9,7 +9,6 @@ import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
 from tf2rust.ops.contrib.call import Call, defines
-from tf2rust.ops.contrib.quantized import dynamically_quantized
 from tf2rust.ops.core.function_body import Body
 from tf2rust.ops.core.inference import InferenceError
 
@@ -35,7 +34,7 @@ class _Weights:
 
     def product(self, call: Call, body: Body, x: str) -> str:
         """x · weights, where x is quantized as a whole."""
-        integers, scale, zero = dynamically_quantized(call, x, body)
+        integers, scale, zero = body.ops("DynamicQuantizeLinear", [x], 3)
         kernel = body.constant(self.integers, self.integers.dtype.name)
         total = body.op("MatMulInteger", integers, kernel, zero, body.constant(self.zero, self.zero.dtype.name))
         return body.op("Mul", body.floats(total), body.op("Mul", scale, body.constant(self.scales)))

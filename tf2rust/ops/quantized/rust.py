@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tf2rust.ops.conv.rust import window_fields, with_sizes
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
+from tf2rust.ops.quantized.dynamic import DynamicQuantizedDense, DynamicQuantizeLinear
 from tf2rust.ops.quantized.elementwise import QuantizedBinary, QuantizedLookup
 from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.pooling import QuantizedAverage, QuantizedAveragePooling, QuantizedMean
@@ -58,6 +59,18 @@ def _(layer: QuantizedDense, weights: Weights) -> LayerField:
         requantization=_requantization(layer, weights),
     )
     return LayerField(dense.generic("'w"), value)
+
+
+@layer_field.register
+def _(layer: DynamicQuantizedDense, weights: Weights) -> LayerField:
+    dense = Item(f"{_NN}::DynamicQuantizedDense")
+    vectors = {role: weights.get(role) for role in ("kernel", "sums", "scales")}
+    return LayerField(dense.generic("'w"), struct(dense, **vectors, bias=weights.optional("bias")))
+
+
+@layer_call.register
+def _(layer: DynamicQuantizeLinear, site: Site) -> Expr:
+    return Item(f"{_NN}::DynamicQuantization").method("run", CX, *site.inputs, *site.outputs)
 
 
 def _conv(layer: QuantizedConv) -> Item:

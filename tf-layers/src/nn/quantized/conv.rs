@@ -1,7 +1,7 @@
 //! Convolutions over images and sequences, channels last.
 
 use super::product::{BytesEpilogue, Operand, Product};
-use super::{Byte, QuantizedDense, Requantization};
+use super::{Byte, Requantization, dense};
 use crate::Context;
 use crate::error::{Result, require};
 use crate::gemm::Matrix;
@@ -318,9 +318,7 @@ impl<'w> QuantizedConv2d<'w> {
             return Ok(());
         }
         if groups == 1 && self.is_pointwise() {
-            let Self { kernel, bias, requantization, .. } = *self;
-            return QuantizedDense { kernel, bias, requantization }
-                .compute::<X, E>(isa, pixels, x, y, epilogue);
+            return dense::compute::<X, E>(self.kernel, isa, pixels, x, y, epilogue);
         }
         let padding = &[zero; MAX_SEGMENT];
         let depth = channels / groups;

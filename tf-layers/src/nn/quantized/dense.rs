@@ -58,7 +58,14 @@ impl QuantizedDense<'_> {
         check_rows(&x.dims(), &y.dims())?;
         require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
         let epilogue = self.requantization.epilogue::<Y>(self.bias, self.kernel.cols())?;
-        self.compute::<X, _>(cx.isa, x.rows(), X::bits(x.as_slice()?), Columns::bits(&mut y), epilogue)?;
+        compute::<X, _>(
+            self.kernel,
+            cx.isa,
+            x.rows(),
+            X::bits(x.as_slice()?),
+            Columns::bits(&mut y),
+            epilogue,
+        )?;
         Ok(y.into_view())
     }
 
@@ -78,28 +85,35 @@ impl QuantizedDense<'_> {
         check_rows(&x.dims(), &y.dims())?;
         require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
         let epilogue = self.requantization.float_epilogue(self.bias, bias, self.kernel.cols())?;
-        self.compute::<X, _>(cx.isa, x.rows(), X::bits(x.as_slice()?), Columns::of(&mut y), epilogue)?;
+        compute::<X, _>(
+            self.kernel,
+            cx.isa,
+            x.rows(),
+            X::bits(x.as_slice()?),
+            Columns::of(&mut y),
+            epilogue,
+        )?;
         Ok(y.into_view())
     }
+}
 
-    /// Computes `rows` rows from the bits of x.
-    pub(super) fn compute<X: Byte, E: BytesEpilogue>(
-        &self,
-        isa: Isa,
-        rows: usize,
-        x: &[u8],
-        mut y: Columns<'_, E::Output>,
-        epilogue: E,
-    ) -> Result<()> {
-        let (k, n) = (self.kernel.rows(), self.kernel.cols());
-        require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
-        check_len("x", len(&[rows, k])?, x.len())?;
-        y.check(rows, n)?;
-        if rows == 0 || n == 0 {
-            return Ok(());
-        }
-        let (a, b, ldc) = (Operand::Matrix(x), self.kernel.group(0), y.of);
-        E::multiply(Product { isa, m: rows, k, n, a, flip: X::FLIP, b, epilogue, c: y.from(0), ldc });
-        Ok(())
+/// Computes `rows` rows of a product from the bits of x.
+pub(super) fn compute<X: Byte, E: BytesEpilogue>(
+    kernel: Matrix<'_, i8>,
+    isa: Isa,
+    rows: usize,
+    x: &[u8],
+    mut y: Columns<'_, E::Output>,
+    epilogue: E,
+) -> Result<()> {
+    let (k, n) = (kernel.rows(), kernel.cols());
+    require(kernel.groups() == 1, "kernel", "be a single matrix")?;
+    check_len("x", len(&[rows, k])?, x.len())?;
+    y.check(rows, n)?;
+    if rows == 0 || n == 0 {
+        return Ok(());
     }
+    let (a, b, ldc) = (Operand::Matrix(x), kernel.group(0), y.of);
+    E::multiply(Product { isa, m: rows, k, n, a, flip: X::FLIP, b, epilogue, c: y.from(0), ldc });
+    Ok(())
 }

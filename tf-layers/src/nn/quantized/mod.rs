@@ -10,6 +10,9 @@
 //! A layer with weights takes the bytes of x as unsigned: those of an `i8` plus 128. The zero point z of x in this domain
 //! (plus 128 for `i8`) is folded into the bias when a model is converted: `bias[c] = b[c] − z·Σ w[.., c]`. The sums must fit
 //! `i32` for all inputs: 255·Σ |w[.., c]| + |bias[c]| < 2³¹. Otherwise they wrap.
+//!
+//! With dynamic quantization, x arrives in `f32`: [`DynamicQuantization`] finds its scale and zero point at each call, and
+//! [`DynamicQuantizedDense`] gives a result in `f32` again.
 
 mod binary;
 mod byte;
@@ -17,6 +20,7 @@ mod conv;
 mod dense;
 mod depthwise;
 mod depthwise_kernel;
+mod dynamic;
 mod lookup;
 mod max_pool;
 mod mean;
@@ -28,6 +32,7 @@ pub use byte::Byte;
 pub use conv::{QuantizedConv1d, QuantizedConv2d};
 pub use dense::QuantizedDense;
 pub use depthwise::QuantizedDepthwiseConv2d;
+pub use dynamic::{DynamicQuantization, DynamicQuantizedDense};
 pub use lookup::QuantizedLookup;
 pub use max_pool::QuantizedMaxPool2d;
 pub use mean::{QuantizedAveragePool2d, QuantizedMean};

@@ -1,0 +1,187 @@
+//! Dynamic quantization: the weights are 8-bit integers, and x is quantized at each call, by its own range.
+
+use super::{Byte, dense};
+use crate::Context;
+use crate::checked::element;
+use crate::error::{Result, check_len, require};
+use crate::gemm::{Dequantize, Matrix};
+use crate::ops::quantize::{quantize_bytes, round};
+use crate::simd::{Kernel, PANEL, Simd};
+use crate::tensor::{Columns, View, ViewMut, check_dims, check_rows, len};
+
+/// Quantizes a tensor to `u8` by its own range (ONNX's `DynamicQuantizeLinear`).
+///
+/// The range is from the least to the greatest element, and contains 0, so that a quantized 0 is exact.
+///
+/// ```
+/// use tf_layers::nn::DynamicQuantization;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let x = View::new(&[-1.0, 0.0, 254.0], [3])?;
+/// let (mut y, mut scale, mut zero_point) = ([0; 3], [0.0], [0]);
+/// let [y, zero_point] = [(&mut y[..], 3), (&mut zero_point[..], 1)].map(|(of, len)| ViewMut::new(of, [len]));
+/// let (y, scale, zero_point) =
+///     DynamicQuantization.run(cx, x, y?, ViewMut::new(&mut scale, [1])?, zero_point?)?;
+/// assert_eq!((scale.as_slice()?, zero_point.as_slice()?), (&[1.0][..], &[1][..]));
+/// assert_eq!(y.as_slice()?, [0, 1, 255]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DynamicQuantization;
+
+/// y, the scale and the zero point.
+type Results<'y, 's, 'z, const R: usize, const Q: usize> =
+    (View<'y, u8, R>, View<'s, f32, Q>, View<'z, u8, Q>);
+
+impl DynamicQuantization {
+    /// Computes y = round(x/scale) + zero point, saturated, with scale = (max − min)/255 and zero point =
+    /// round(−min/scale). Ties round to even. If all elements are 0, the scale is 1, as in ONNX Runtime.
+    ///
+    /// If an element is NaN, so is the scale.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x, or if the scale or the zero point does not have one element.
+    pub fn run<'y, 's, 'z, const R: usize, const Q: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, u8, R>,
+        mut scale: ViewMut<'s, f32, Q>,
+        mut zero_point: ViewMut<'z, u8, Q>,
+    ) -> Result<Results<'y, 's, 'z, R, Q>> {
+        check_dims(&x.dims(), &y.dims())?;
+        check_len("scale", 1, len(&scale.dims())?)?;
+        check_len("zero_point", 1, len(&zero_point.dims())?)?;
+        let x = x.as_slice()?;
+        let [low, high] = cx.isa.run(Extremes { x });
+        let step = if low == high { 1.0 } else { (high - low) / 255.0 };
+        let zero = round((-low / step).clamp(0.0, 255.0)) as u8;
+        quantize_bytes(cx.isa, x, step, zero.into(), [0, 255], y.as_mut_slice()?);
+        scale.as_mut_slice()?.fill(step);
+        zero_point.as_mut_slice()?.fill(zero);
+        Ok((y.into_view(), scale.into_view(), zero_point.into_view()))
+    }
+}
+
+/// The least and the greatest element, and 0. Both are NaN if an element is.
+struct Extremes<'a> {
+    x: &'a [f32],
+}
+
+impl Kernel for Extremes<'_> {
+    type Output = [f32; 2];
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) -> [f32; 2] {
+        let zero = s.splat(0.0);
+        // Several of each, because a minimum waits for the one before.
+        let (mut low, mut high, mut nan) = ([zero; 4], [zero; 4], zero);
+        for block in self.x.chunks(4 * S::LANES) {
+            for (i, x) in block.chunks(S::LANES).enumerate() {
+                let x = if x.len() == S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
+                low[i] = s.min(x, low[i]);
+                high[i] = s.max(x, high[i]);
+                nan = s.select(s.eq(x, x), nan, x);
+            }
+        }
+        let (mut least, mut greatest, mut strange) = ([[0.0; PANEL]; 4], [[0.0; PANEL]; 4], [0.0; PANEL]);
+        for i in 0..4 {
+            s.store(low[i], &mut least[i]);
+            s.store(high[i], &mut greatest[i]);
+        }
+        s.store(nan, &mut strange);
+        if strange.iter().any(|x| x.is_nan()) {
+            return [f32::NAN; 2];
+        }
+        let low = least.as_flattened().iter().fold(0.0, |a: f32, &b| a.min(b));
+        let high = greatest.as_flattened().iter().fold(0.0, |a: f32, &b| a.max(b));
+        [low, high]
+    }
+}
+
+/// A fully connected layer on a tensor that [`DynamicQuantization`] quantized: y = x·kernel + bias along the last axis of x.
+/// Layers that read the same tensor share its integers.
+///
+/// ```
+/// use tf_layers::nn::DynamicQuantizedDense;
+/// use tf_layers::gemm::Matrix;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // The matrix has 2 rows and 1 column, padded to 4 and 16: weights 3 and −1, in steps of 0.25.
+/// let mut kernel = [0; 64];
+/// (kernel[0], kernel[1]) = (3, -1);
+/// let kernel = Matrix::new(&kernel, 1, 2, 1)?;
+/// let layer = DynamicQuantizedDense { kernel, sums: &[3 - 1], scales: &[0.25], bias: Some(&[1.0]) };
+/// // x = 0.5·(q − 10)
+/// let x = View::new(&[20_u8, 12], [1, 2])?;
+/// let (scale, zero_point) = (View::new(&[0.5], [1])?, View::new(&[10], [1])?);
+/// let mut y = [0.0];
+/// let y = layer.run(cx, x, scale, zero_point, ViewMut::new(&mut y, [1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [5.0 * 0.75 - 1.0 * 0.25 + 1.0]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DynamicQuantizedDense<'w> {
+    /// `[k, n]`
+    pub kernel: Matrix<'w, i8>,
+    /// `[n]`: the sums of the columns of the kernel.
+    pub sums: &'w [i32],
+    /// `[n]`: the scales of the columns of the kernel.
+    pub scales: &'w [f32],
+    /// `[n]`
+    pub bias: Option<&'w [f32]>,
+}
+
+impl DynamicQuantizedDense<'_> {
+    /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may be columns of a wider tensor.
+    ///
+    /// The sums Σ (x − zero point)·kernel must fit `i32`; otherwise they wrap. The rest is (sum·(scale·`scales`)) + bias,
+    /// and each operation is rounded to `f32`.
+    ///
+    /// # Errors
+    ///
+    /// If the dims of x, y, kernel, sums, scales and bias do not match, or if the scale or the zero point of x does not
+    /// have one element.
+    pub fn run<'y, X: Byte, const R: usize, const Q: usize, const Z: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, X, R>,
+        scale: View<'_, f32, Q>,
+        zero_point: View<'_, X, Z>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_rows(&x.dims(), &y.dims())?;
+        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        let (scale, zero_point) = (scale.as_slice()?, X::bits(zero_point.as_slice()?));
+        check_len("scale", 1, scale.len())?;
+        check_len("zero_point", 1, zero_point.len())?;
+        let (scale, zero) =
+            (*element(scale, 0).unwrap_or(&0.0), element(zero_point, 0).unwrap_or(&0) ^ X::FLIP);
+        let n = self.kernel.cols();
+        check_len("sums", n, self.sums.len())?;
+        check_len("scales", n, self.scales.len())?;
+        check_len("bias", n, self.bias.map_or(n, <[f32]>::len))?;
+        let epilogue = Dequantize {
+            offsets: self.sums,
+            factor: -i32::from(zero),
+            multipliers: self.scales,
+            scale,
+            bias: self.bias,
+        };
+        let rows = x.rows();
+        dense::compute::<X, _>(
+            self.kernel,
+            cx.isa,
+            rows,
+            X::bits(x.as_slice()?),
+            Columns::of(&mut y),
+            epilogue,
+        )?;
+        Ok(y.into_view())
+    }
+}
