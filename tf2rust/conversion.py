@@ -270,7 +270,7 @@ def report_of_source(source: Source, dims: Mapping[str, Size]) -> dict[str, Any]
     ]
     with stage("collecting the report"):
         origin = _origin(source, source.path.name, sha256(source.path), found, source.notes)
-        return unconverted_data(source.path.name, graph, nodes, _interface(source.proto.graph), origin)
+        return unconverted_data(source.path.stem, graph, nodes, _interface(source.proto.graph), origin)
 
 
 def _interface(graph: onnx.GraphProto) -> Interface:

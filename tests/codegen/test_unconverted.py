@@ -115,7 +115,7 @@ def test_unmatched_nodes_are_boxes_with_reasons(reports: dict[str, dict[str, Any
         "node": "node/s",
         "op": "com.example.Sharpen",
         "attributes": {"radius": 2, "modes": ["edge", "wrap"]},
-        "nearest_rule": None,
+        "nearest_rule": "shape",
         "reason": "no rule supports this operator",
         "blocked_by": None,
         "inside": [],
@@ -132,7 +132,7 @@ def test_unmatched_nodes_are_connected(reports: dict[str, dict[str, Any]]) -> No
     data = reports["refused"]
     layers = {name: layer for layer in data["layers"] for name, _ in layer["nodes"]}
     sharpen, relu, erode = (layers[f"node/{name}"] for name in ("s", "y", "e"))
-    assert set(sharpen["inputs"]) & set(layers["node/c"]["values"]) or sharpen["inputs"]
+    assert sharpen["inputs"][0] in {value for layer in data["layers"] if layer["rules"] for value in layer["values"]}
     assert relu["inputs"] == sharpen["values"]
     assert relu["values"] == [data["outputs"][0]["value"]]
     assert erode["inputs"] == layers["node/z"]["values"] == [data["outputs"][1]["value"]]
@@ -168,9 +168,8 @@ def test_the_command_writes_a_page(files: dict[str, Path], tmp_path: Path, monke
     done = _run("report", files["hostile"])
     path = tmp_path / "hostile.report.html"
     assert (done.exit_code, done.stdout.strip()) == (1, str(path))
-    assert done.stderr.strip().endswith("5 unmatched nodes; the report has the reasons") or "unmatched" in done.stderr
+    assert "5 unmatched nodes; the report has the reasons" in done.stderr
     page = page_of(path)
-    assert page.tags == [*page.tags]
     data = page.texts["script"][0]
     assert data.isascii()
     assert not set("<>&") & set(data)
