@@ -17,7 +17,7 @@ from rich.console import Console
 
 from tf2rust import __version__, options
 from tf2rust.config import CONFIG
-from tf2rust.errors import ConversionError, InternalError, UsageError, one_line
+from tf2rust.errors import ConversionError, InternalError, UnmatchedError, UsageError, one_line
 from tf2rust.messages import Messages
 from tf2rust.options import DashesOrUnderscores, Switch
 from tf2rust.process.crash_report import write_crash_report
@@ -92,7 +92,8 @@ def from_tf(
         path = model or path_to_tf_model
         if path is None or (model is not None and path_to_tf_model is not None):
             raise UsageError("give the model once, either as MODEL or as --path_to_tf_model")
-        _convert(_tensorflow({**given, "model": path}), given)
+        found = {**given, "model": path}
+        _convert(_tensorflow(found), found)
 
     _guarded(work)
 
@@ -545,7 +546,11 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
         source = open_source()
         if source.opened_with:
             messages.print(source.opened_with)
-        result = convert(source, choices, progress)
+        try:
+            result = convert(source, choices, progress)
+        except UnmatchedError as error:
+            error.advice = "" if given["quiet"] else _report_advice(given)
+            raise
         for note in result.notes:
             messages.print(f"note: {note}")
         if given["verify"] and shutil.which("cargo") is None:
@@ -596,6 +601,8 @@ def _guarded(work: Callable[[], int | None]) -> None:
     except ConversionError as error:
         for reason in error.reasons:
             err.print(f"error: {reason}", markup=False)
+        if isinstance(error, UnmatchedError) and error.advice:
+            err.print(error.advice, markup=False)
         if isinstance(error, InternalError):
             err.print(f"The traceback is in {write_crash_report(error)}.", markup=False)
         _exit(1)
@@ -645,20 +652,91 @@ def summary(
 
 @app.command("report", cls=DashesOrUnderscores)
 def report(
-    folder: Annotated[Path, typer.Argument(help="The output folder of a conversion.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="DIR|MODEL", help="The output folder of a conversion, or a model as for patterns.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            metavar="FILE.html",
+            help="The file for the report of a MODEL. Default: NAME.report.html in the current folder.",
+        ),
+    ] = None,
     open_it: Annotated[bool, typer.Option("--open", help="Open the report in the browser.")] = False,
+    dim: options.Dim = None,
+    constants: options.Constants = None,
+    signature: options.Signature = None,
+    trust_code: options.TrustCode = False,
+    custom_objects: options.CustomObjects = None,
+    inputs: options.GraphInputs = None,
+    outputs: options.GraphOutputs = None,
+    max_memory: options.MaxMemory = None,
+    time_limit: options.TimeLimit = None,
 ) -> None:
-    """Print the path of a conversion's report, report.html, and open it in the browser with --open."""
+    """Print the path of a conversion's report, report.html, and open it in the browser with --open.
 
-    def work() -> None:
+    For a model, write the report without a conversion: its graph with the unmatched nodes, their reasons, and the
+    matched layers. The exit code is 1 if nodes are unmatched.
+    """
+    given = locals()
+
+    def work() -> int:
+        options.check_limits(max_memory, time_limit)
+        from tf2rust.converted.folder import is_converted
         from tf2rust.converted.inspection import find_report
 
-        path = find_report(folder).resolve()
+        code = 0
+        if is_converted(model) or (model.is_dir() and not (model / "saved_model.pb").is_file()):
+            if output is not None:
+                raise UsageError(f"--output is only for a model; {model} is a folder with a report of its own")
+            path = find_report(model)
+        else:
+            path, code = _write_report(given)
+        path = path.resolve()
         out.print(str(path), markup=False)
         if open_it and typer.launch(path.as_uri()):
             raise UsageError(f"no browser could be started; open {path} yourself")
+        return code
 
     _guarded(work)
+
+
+def _write_report(given: Mapping[str, Any]) -> tuple[Path, int]:
+    """Writes the report of a model that is not converted. Returns its path and the exit code: 1 for unmatched nodes."""
+    from tf2rust.config import is_onnx
+    from tf2rust.conversion import report_of_source
+    from tf2rust.report_file import check_file, default_file, write_file
+
+    model: Path = given["model"]
+    path: Path = given["output"] or default_file(model)
+    check_file(path)
+    with err.status("Reading the model"):
+        source = (_onnx(given) if is_onnx(model) else _tensorflow(given))()
+        data = report_of_source(source, options.dims(given["dim"]))
+        write_file(path, data)
+    causes = sum(node["blocked_by"] is None for node in data["unmatched"])
+    if causes:
+        err.print(f"{causes} unmatched node{'' if causes == 1 else 's'}; the report has the reasons", markup=False)
+    return path, 1 if data["unmatched"] else 0
+
+
+_READING = ("dim", "constants", "signature", "custom_objects", "inputs", "outputs", "trust_code")
+"""The options of a conversion that decide how the model is read, and that report takes too."""
+
+
+def _report_advice(given: Mapping[str, Any]) -> str:
+    """The sentence on how to get the report of a model that was refused."""
+    words = ["tf2rust", "report", str(given["model"])]
+    for name in _READING:
+        value = given.get(name)
+        if value is True:
+            words.append(f"--{name}")
+        elif value:
+            words += [
+                word for one in (value if isinstance(value, list) else [value]) for word in (f"--{name}", str(one))
+            ]
+    return f"To see these nodes in the graph of the model, run: {shlex.join(words)}"
 
 
 def run() -> None:

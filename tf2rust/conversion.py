@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import onnx
 
 from tf2rust.classifier.scoring import find_scoring, score_column
 from tf2rust.classifier.thresholds import DEFAULT_RATES, ZEROS, Thresholds, check_rates
@@ -25,11 +26,12 @@ from tf2rust.codegen.crate import (
     write_files,
 )
 from tf2rust.codegen.model import build
-from tf2rust.codegen.report.data import Node, Origin
+from tf2rust.codegen.report.graph import Node, Origin
 from tf2rust.codegen.report.page import framed, read_report
+from tf2rust.codegen.report.unconverted import Interface, UnmatchedNode, unconverted_data
 from tf2rust.codegen.summary import Summary, summarise
 from tf2rust.config import RECORD, recorded
-from tf2rust.errors import ConversionError, UsageError, one_line
+from tf2rust.errors import ConversionError, UnmatchedError, UsageError, one_line
 from tf2rust.npz import check_names
 from tf2rust.onnx_import.expand import match_expanding
 from tf2rust.onnx_import.infer import analyse
@@ -44,7 +46,8 @@ from tf2rust.onnx_import.states import check_states
 from tf2rust.onnx_import.tidy import all_nodes
 from tf2rust.onnx_import.weights import model_files
 from tf2rust.ops.core.dims import Size
-from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.core.dtypes import TEXT
+from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.passes.optimise import optimise
 from tf2rust.proof.agreement import Agreement, agreement
 from tf2rust.proof.proof import Proof
@@ -252,9 +255,35 @@ def match_layers(source: Source, dims: Mapping[str, Size] | None = None) -> tupl
 def summary_of_source(source: Source, dims: Mapping[str, Size]) -> Summary:
     """The summary of a model, for the sizes in ``dims`` and otherwise 1. Raises ConversionError for unmatched nodes."""
     found, graph = match_layers(source, dims)
-    if found.unmatched:
-        raise ConversionError([item.sentence() for item in found.unmatched if item.blocked_by is None])
+    _refuse_unmatched(found)
     return summarise(build(graph, inplace=True, memdrop=True), graph, {})
+
+
+def report_of_source(source: Source, dims: Mapping[str, Size]) -> dict[str, Any]:
+    """The report of a model without its crate: the matched layers, and the unmatched nodes with their reasons."""
+    with stage("matching layers"):
+        source, dims = _of_tensors(source, dims)
+        found, graph = _finish(source, _match(source, dims))
+    nodes = [
+        UnmatchedNode(u.node, u.op, u.attributes, u.nearest_rule, u.reason, u.blocked_by, u.inside, u.holder)
+        for u in found.unmatched
+    ]
+    with stage("collecting the report"):
+        origin = _origin(source, source.path.name, sha256(source.path), found, source.notes)
+        return unconverted_data(source.path.stem, graph, nodes, _interface(source.proto.graph), origin)
+
+
+def _interface(graph: onnx.GraphProto) -> Interface:
+    """The names of the inputs and outputs of a graph, and its initializers."""
+    initializers = {tensor.name: _initializer(tensor) for tensor in graph.initializer}
+    inputs = [value.name for value in graph.input if value.name not in initializers]
+    return Interface(inputs, [value.name for value in graph.output], initializers)
+
+
+def _initializer(tensor: onnx.TensorProto) -> Value:
+    is_text = tensor.data_type == onnx.TensorProto.STRING
+    dtype = TEXT if is_text else onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).name
+    return Value(tensor.name, dtype, tuple(tensor.dims))
 
 
 def _of_tensors(source: Source, dims: Mapping[str, Size]) -> tuple[Source, Mapping[str, Size]]:
@@ -328,7 +357,7 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         onnx_files = model_files(source.proto, source.weights, "model.onnx")
         notes = [*notes, *_departures(found)]
         known = [*source.notes, *matched.notes, *notes, *scoring_notes]
-        origin = _origin(source, crate_options, found, [_without_folders(note, options) for note in known])
+        origin = _origin(source, source.path.name, digest, found, [_without_folders(note, options) for note in known])
         if quantized is not None:
             origin = replace(origin, quantization=quantized.as_json())
         files = collect(model, graph, proof, scoring, crate_options, onnx_files, origin, model_info)
@@ -367,13 +396,13 @@ def _without_folders(note: str, options: Options) -> str:
     return note
 
 
-def _origin(source: Source, options: CrateOptions, found: Listing, notes: Sequence[str]) -> Origin:
+def _origin(source: Source, name: str, digest: str, found: Listing, notes: Sequence[str]) -> Origin:
     """What the report says of the source beyond the layers."""
     nodes = {
         node.name: Node(node.op_type, tuple(node.input), tuple(node.output)) for node in all_nodes(source.proto.graph)
     }
     lists = (found.constants, found.shapes, found.unused)
-    return Origin(options.source_name, options.source_sha256, nodes, *lists, notes)
+    return Origin(name, digest, nodes, *lists, notes)
 
 
 _Read = Callable[[LayerGraph], Features | None]
@@ -472,8 +501,8 @@ def convert_file(
     return convert(source, options)
 
 
-def _refuse_unmatched(matched: Matched) -> None:
+def _refuse_unmatched(matched: Matched | Listing) -> None:
     if matched.unmatched:
         # Nodes that only depend on an unsupported node are not reported.
         causes = [u for u in matched.unmatched if u.blocked_by is None]
-        raise ConversionError([u.sentence() for u in causes or matched.unmatched])
+        raise UnmatchedError([u.sentence() for u in causes or matched.unmatched])

@@ -36,6 +36,12 @@ class ConversionError(Exception):
         super().__init__("\n".join(self.reasons))
 
 
+class UnmatchedError(ConversionError):
+    """Nodes of the model match no rule. ``advice`` is a sentence on how to see them in the graph, or empty."""
+
+    advice = ""
+
+
 class InternalError(ConversionError):
     """A bug in tf2rust, which the user can only report; ``__cause__`` is the original error."""
 

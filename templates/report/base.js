@@ -6,6 +6,20 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const layers = data.layers;
 const values = data.values;
+// The unmatched nodes of a model that was not converted; boxes refer to them by their numbers.
+const unmatched = data.unmatched ?? [];
+const isConverted = data.proof !== null;
+
+/** Whether a layer is the box of an unmatched node: `whole`, or only contains one in a body: `part`. */
+function unmatchedIn(layer) {
+  if (!layer.unmatched) return "";
+  return layer.unmatched.some((number) => !unmatched[number].inside.length) ? "whole" : "part";
+}
+
+/** Whether a box is that of an unmatched node, and nothing is wrong but that it depends on another unmatched node. */
+function isBlocked(layer) {
+  return layer.unmatched?.every((number) => unmatched[number].blocked_by !== null) ?? false;
+}
 
 function element(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
@@ -57,13 +71,15 @@ function plural(count, one, many = `${one}s`) {
   return `${whole.format(count)} ${count === 1 ? one : many}`;
 }
 
+/** An unknown shape, which is null, belongs to a value that only unmatched nodes make and read. */
 function shapeText(dims) {
+  if (dims === null) return "unknown shape";
   return `[${dims.join(", ")}]`;
 }
 
 function valueText(number) {
   const value = values[number];
-  return `${value.dtype} ${shapeText(value.shape)}`;
+  return value.shape === null ? "unknown dtype and shape" : `${value.dtype} ${shapeText(value.shape)}`;
 }
 
 function attributeText(value) {

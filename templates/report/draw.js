@@ -160,7 +160,7 @@ function draw(inner, x, y, parent) {
   Object.assign(inner, { left: x, top: y });
   const isContainer = inner.isOpen || inner.type === "body";
   const group = shape("g", {
-    class: `box ${inner.type}${isContainer ? " open" : ""}`,
+    class: `box ${inner.type}${isContainer ? " open" : ""}${refusalOf(inner)}`,
     "data-family": itemFamily(inner),
     "data-id": inner.id,
   });

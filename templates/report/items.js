@@ -154,12 +154,16 @@ function linesOf(inner) {
   if (inner.type === "layer") {
     const layer = layers[inner.number];
     lines.push(["kind", layer.kind], ["name", layer.name]);
+    if (layer.unmatched) lines.push(["refusal", refusalText(layer)]);
     if (layer.brief) lines.push(["detail", layer.brief]);
-    lines.push(["detail", layer.outputs.map(shapeText).join(", ")]);
+    if (layer.outputs.length) lines.push(["detail", layer.outputs.map(shapeText).join(", ")]);
     const figures = figuresText(layer);
     if (figures) lines.push(["detail", figures]);
   } else if (inner.type === "block") {
-    lines.push(["name", inner.name], ["detail", kindsText(inner.layers)]);
+    const refused = inner.layers.filter((number) => layers[number].unmatched);
+    lines.push(["name", inner.name]);
+    if (refused.length) lines.push(["refusal", `${whole.format(refused.length)} unmatched`]);
+    lines.push(["detail", kindsText(inner.layers)]);
     lines.push([
       "detail",
       given(inner)
@@ -176,7 +180,20 @@ function linesOf(inner) {
   return lines;
 }
 
+function refusalText(layer) {
+  if (unmatchedIn(layer) === "part") return "unmatched nodes inside";
+  return isBlocked(layer) ? "depends on an unmatched node" : "unmatched";
+}
+
+/** The style of a box that is or contains an unmatched node. */
+function refusalOf(inner) {
+  const refused = inner.layers.filter((number) => layers[number].unmatched);
+  if (inner.type === "port" || inner.type === "node" || !refused.length) return "";
+  return refused.every((number) => isBlocked(layers[number])) ? " blocked" : " refused";
+}
+
 function itemFamily(inner) {
   if (inner.type === "port") return "io";
+  if (inner.type === "layer" && unmatchedIn(layers[inner.number]) === "whole") return "refused";
   return inner.type === "layer" ? familyOf(layers[inner.number].kind) : "other";
 }

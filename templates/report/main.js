@@ -5,9 +5,9 @@ function showHead() {
   byId("source").append(
     `${source.file} · SHA-256 `,
     element("span", { class: "mono", title: source.sha256 }, `${source.sha256.slice(0, 12)}…`),
-    ` · ${proof.reference} · tf2rust ${data.tf2rust}`,
+    ` · ${isConverted ? `${proof.reference} · ` : ""}tf2rust ${data.tf2rust}`,
   );
-  const differences = proof.outputs
+  const differences = (proof?.outputs ?? [])
     .filter(({ difference, tolerance }) => difference && difference.largest <= tolerance)
     .map(({ difference, tolerance }) => [difference.largest, tolerance]);
   differences.sort((a, b) => b[0] - a[0]);
@@ -17,15 +17,21 @@ function showHead() {
     ["Parameters", short(totals.parameters), totals.parameters > 999 ? whole.format(totals.parameters) : ""],
     ["Multiply-adds", short(totals.multiply_adds), sizes ? `for ${sizes}` : "per prediction"],
     ["Weights", bytes(totals.weight_bytes), "packed for the kernels"],
-    ["Workspace", bytes(totals.workspace_bytes), sizes ? `for ${sizes}` : "per prediction"],
   ];
+  if (isConverted) {
+    entries.push(["Workspace", bytes(totals.workspace_bytes), sizes ? `for ${sizes}` : "per prediction"]);
+  } else {
+    const causes = unmatched.filter(({ blocked_by }) => blocked_by === null).length;
+    const note = causes ? "the model cannot be converted" : "every node became a layer or needs none";
+    entries.unshift(["Unmatched nodes", whole.format(causes), note, causes ? "refusal" : ""]);
+  }
   if (differences.length) {
     const [largest, tolerance] = differences[0];
     entries.push(["Largest difference", scientific(largest), `tolerance ${scientific(tolerance)}`]);
   }
-  for (const [name, value, note] of entries) {
+  for (const [name, value, note, style] of entries) {
     byId("totals").append(
-      element("div", {}, element("dt", {}, name), element("dd", {}, value, note ? element("small", {}, note) : null)),
+      element("div", { class: style || undefined }, element("dt", {}, name), element("dd", {}, value, note ? element("small", {}, note) : null)),
     );
   }
 }
@@ -90,9 +96,11 @@ showHead();
 startGraph(showDetails);
 showDetails(null);
 showLayers();
-showProof();
-showQuantization();
-showMemory();
-startTime();
+if (isConverted) {
+  showProof();
+  showQuantization();
+  showMemory();
+  startTime();
+} else showUnmatched();
 showNotes();
 followSections();

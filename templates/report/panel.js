@@ -84,9 +84,10 @@ function valueEntries(numbers, from) {
     const value = values[number];
     const ends = endsOf(number, from).flatMap((made, at) => (at ? [", ", made] : [made]));
     const place = value.place && value.place !== "constant" ? ` · ${value.place}` : "";
+    const size = value.shape === null ? "" : ` · ${bytes(value.bytes)}`;
     return [
       ...(ends.length ? [from ? "from " : "to ", ...ends] : []),
-      element("span", { class: "mono" }, `${valueText(number)} · ${bytes(value.bytes)}${place}`),
+      element("span", { class: "mono" }, `${valueText(number)}${size}${place}`),
     ];
   });
 }
@@ -108,13 +109,14 @@ function layerDetails(inner) {
   const memory = { "in place": "overwrites its input", alias: "shares the memory of its input, without work" };
   const outer = layer.inside === undefined ? null : layerLink(layer.inside);
   return [
-    kindLine(layer.kind, familyOf(layer.kind)),
+    kindLine(layer.kind, itemFamily(inner)),
     element("h3", {}, layer.name),
+    ...titled("Reason", layer.unmatched ? reasonList(layer.unmatched) : null),
     list([
       ["parameters", layer.parameters ? whole.format(layer.parameters) : ""],
       ["multiply-adds", layer.multiply_adds ? whole.format(layer.multiply_adds) : ""],
       ["weights", layer.weight_bytes ? bytes(layer.weight_bytes) : ""],
-      ["output", bytes(layer.output_bytes)],
+      ["output", layer.output_bytes ? bytes(layer.output_bytes) : ""],
       ["memory", memory[layer.memory]],
       ["inside", outer],
     ]),
@@ -126,9 +128,28 @@ function layerDetails(inner) {
     ...titled("Inputs", longList(valueEntries(layer.inputs, true))),
     ...titled("Outputs", longList(valueEntries(layer.values, false))),
     ...titled("Weights", longList(weights)),
-    ...titled("Rule", element("span", {}, layer.rules.join(", ") || "made by a pass")),
+    ...titled("Rule", layer.unmatched && !layer.rules.length ? null : rulesOf(layer)),
     ...titled(`ONNX nodes (${layer.nodes.length})`, nodeList(layer.nodes)),
   ].flat();
+}
+
+function rulesOf(layer) {
+  return element("span", {}, layer.rules.join(", ") || "made by a pass");
+}
+
+/** Why nodes are unmatched, for the box that is or contains them. */
+function reasonList(numbers) {
+  return longList(
+    numbers.map((at) => {
+      const { node, op, reason, nearest_rule, inside } = unmatched[at];
+      return [
+        inside.length ? element("strong", {}, `${op} `) : null,
+        inside.length ? element("span", { class: "mono" }, node) : null,
+        element("span", { class: "refusal" }, reason),
+        nearest_rule ? element("span", { class: "muted small" }, ` Nearest rule: ${nearest_rule}.`) : null,
+      ];
+    }),
+  );
 }
 
 function nodeList(nodes) {
@@ -152,7 +173,7 @@ function portDetails(inner) {
     list([
       ["dtype", value.dtype],
       ["shape", shapeText(value.shape)],
-      ["size", bytes(value.bytes)],
+      ["size", value.shape === null ? "" : bytes(value.bytes)],
     ]),
     ...titled(
       inner.kind === "Input" ? "Read by" : "Made by",

@@ -1,19 +1,25 @@
 // The quantization: how each output agrees with the float model, and the noise of each layer.
 
+const NOISIEST = 1; // dB above the lowest ratio
+const METHODS = { mse: "least squared error", percentile: "percentiles", minmax: "extremes" };
+
 function showQuantization() {
   const found = data.quantization;
   if (!found) return;
   byId("quantization").hidden = false;
   byId("quantization-link").hidden = false;
-  const calibrated = found.calibration_method ? `, with ranges by ${found.calibration_method}` : "";
+  const calibrated = found.calibration_method ? `, with ranges by ${METHODS[found.calibration_method]}` : "";
   byId("quantization-about").textContent =
     `Mode ${found.mode}${calibrated}. The quantized model was compared with the float model on ${plural(found.samples, "sample")}. ` +
-    "The noise of a layer includes that of the layers before it; the first layers of a chain with a low ratio are the ones to keep in float.";
+    (found.layers.some((layer) => layer.signal_to_noise_db !== undefined)
+      ? "The noise of a layer includes that of the layers before it; the first layers of a chain with a low ratio are the ones to keep in float. " +
+        `Bars within ${NOISIEST} dB of the lowest ratio are orange.`
+      : "The noise of the layers is not measured in this mode.");
   byId("agreements").append(...found.outputs.map(agreementCard));
   const head = ["Layer", "ONNX node", "Computes with", "Signal to noise"];
   byId("noise").append(
     element("thead", {}, element("tr", {}, ...head.map((text, at) => headCell(text, at === 3)))),
-    element("tbody", {}, ...found.layers.map(noiseRow)),
+    element("tbody", {}, ...noiseRows(found.layers)),
   );
 }
 
@@ -34,14 +40,27 @@ function agreementCard(output) {
   return element("article", { class: "card" }, element("h3", {}, output.output), list(entries));
 }
 
-function noiseRow(layer) {
+/** The rows of the layers, with bars; those of the noisiest layers are marked. */
+function noiseRows(rows) {
+  const ratios = rows.map((layer) => layer.signal_to_noise_db).filter(Number.isFinite);
+  const most = Math.max(1, ...ratios);
+  const least = Math.min(...ratios);
+  const numbers = new Map(layers.map((layer, at) => [layer.name, at]));
+  return rows.map((layer) => noiseRow(layer, numbers.get(layer.layer), most, least));
+}
+
+function noiseRow({ layer, node, why_float, signal_to_noise_db: ratio }, at, most, least) {
+  const bar = element("i");
+  bar.style.width = `${Math.max(0, (100 * ratio) / most)}%`;
+  const isLow = ratio < least + NOISIEST;
+  const share = Number.isFinite(ratio) ? element("span", { class: isLow ? "share low" : "share" }, bar) : null;
   return element(
     "tr",
     {},
-    element("td", { class: "name" }, layer.layer),
-    element("td", { class: "nodes" }, layer.node),
-    element("td", { class: "rules" }, layer.why_float ? `float: ${layer.why_float}` : "integers"),
-    number(decibels(layer.signal_to_noise_db), "Signal to noise"),
+    element("td", { class: "name" }, at === undefined ? layer : tableLink(at)),
+    element("td", { class: "nodes" }, node),
+    element("td", { class: "computes" }, why_float ? `float: ${why_float}` : "integers"),
+    number(decibels(ratio), "Signal to noise", share),
   );
 }
 
@@ -50,6 +69,8 @@ function decibels(ratio) {
   return ratio === null ? "no noise" : `${ratio.toFixed(1)} dB`;
 }
 
+/** A share of at most 1: two digits of a small one, two decimals of others. */
 function percent(share) {
-  return `${(100 * share).toFixed(2)} %`;
+  const text = share < 0.1 ? scientific(100 * share) : String(Number((100 * share).toFixed(2)));
+  return `${text} %`;
 }

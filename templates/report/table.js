@@ -9,7 +9,9 @@ function showLayers() {
   const body = element("tbody");
   const most = Math.max(1, ...layers.map((layer) => layer.multiply_adds));
   const rows = layers.map((layer, number) => layerRow(layer, number, most));
-  body.append(...rows);
+  // Unmatched nodes come first.
+  const isRefused = (_, at) => Boolean(layers[at].unmatched);
+  body.append(...rows.filter(isRefused), ...rows.filter((row, at) => !isRefused(row, at)));
   const { totals } = data;
   const foot = element(
     "tr",
@@ -26,7 +28,8 @@ function showLayers() {
   byId("table").append(body, element("tfoot", {}, foot));
   const sizes = sizesText();
   byId("layers-about").textContent =
-    "In the order in which they run. Parameters are the numbers that the crate stores; weights are their bytes as packed for the kernels. " +
+    (isConverted ? "In the order in which they run. " : beforeConversion()) +
+    "Parameters are the numbers that the crate stores; weights are their bytes as packed for the kernels. " +
     `Multiply-adds count products with kernels and between tensors${sizes ? `, for ${sizes}` : ""}.`;
   const field = byId("filter");
   field.addEventListener("input", () => {
@@ -39,6 +42,12 @@ function showLayers() {
     byId("filtered").textContent = words.length ? `${shown} of ${plural(layers.length, "layer")}` : "";
   });
   showOtherNodes();
+}
+
+/** What differs from the layers of a crate. */
+function beforeConversion() {
+  if (!unmatched.length) return "In the order in which they run. ";
+  return "Unmatched nodes come first. The layers are those that the rules made; no pass has fused or moved them yet. ";
 }
 
 function number(text, label, ...more) {
@@ -68,12 +77,16 @@ function layerRow(layer, at, most) {
     "tr",
     {},
     element("td", { class: "name" }, indent, tableLink(at)),
-    element("td", { class: "kind family", "data-family": familyOf(layer.kind) }, layer.kind),
+    element("td", { class: "kind family", "data-family": itemFamily(items.get(`layer${at}`)) }, layer.kind),
     element("td", { class: "shape" }, layer.outputs.map(shapeText).join(", ")),
     number(layer.parameters ? whole.format(layer.parameters) : "", "Parameters"),
     element("td", { class: "number", "data-label": "Multiply-adds" }, ...work),
     number(layer.weight_bytes ? bytes(layer.weight_bytes) : "", "Weights"),
-    element("td", { class: "rules" }, layer.rules.join(", ")),
+    element(
+      "td",
+      { class: layer.unmatched ? "rules refusal" : "rules" },
+      layer.unmatched ? refusalText(layer) : layer.rules.join(", "),
+    ),
     element(
       "td",
       {

@@ -158,8 +158,16 @@ function search(text) {
   byId("found").textContent = words.length ? plural(hits.length, "layer") : "";
 }
 
+/** What the searches find an unmatched node by. */
+function reasonText(number) {
+  const { node, op, nearest_rule, reason, inside } = unmatched[number];
+  return [node, op, nearest_rule ?? "", reason, ...inside].join("\n");
+}
+
 const texts = layers.map((layer) =>
-  [layer.name, layer.kind, ...layer.rules, ...layer.nodes.flat()].join("\n").toLowerCase(),
+  [layer.name, layer.kind, ...layer.rules, ...layer.nodes.flat(), ...(layer.unmatched ?? []).map(reasonText)]
+    .join("\n")
+    .toLowerCase(),
 );
 
 function matches(number, words) {
@@ -285,9 +293,12 @@ function onKey(event) {
 }
 
 function drawLegend() {
-  const used = new Set(layers.map((layer) => familyOf(layer.kind)));
+  const used = new Set(layers.filter((layer) => unmatchedIn(layer) !== "whole").map((layer) => familyOf(layer.kind)));
   for (const [family, label] of [...FAMILIES, ["other", "other"]]) {
     if (used.has(family)) byId("legend").append(element("span", { "data-family": family }, element("i"), label));
+  }
+  if (unmatched.length) {
+    byId("legend").prepend(element("span", { "data-family": "refused" }, element("i"), "unmatched"));
   }
 }
 

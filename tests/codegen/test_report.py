@@ -62,7 +62,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in MODELS}
 
 
-class _Page(HTMLParser):
+class Page(HTMLParser):
     """The tags of a page with their attributes, and the text of its scripts and styles."""
 
     def __init__(self, text: str) -> None:
@@ -86,8 +86,13 @@ class _Page(HTMLParser):
             self.texts[self._inside][-1] += data
 
 
-def _page(folder: Path) -> _Page:
-    return _Page(find_report(folder).read_text("utf-8"))
+def page_of(report: Path) -> Page:
+    """The tags and scripts of a report."""
+    return Page(report.read_text("utf-8"))
+
+
+def _page(folder: Path) -> Page:
+    return page_of(find_report(folder))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -152,10 +157,10 @@ def test_every_node_and_value_is_in_the_report(folders: dict[str, Path]) -> None
         shown = [node for layer in data["layers"] for node, _ in layer["nodes"]]
         shown += [node for nodes in data["nodes"].values() for node, _ in nodes]
         assert len(shown) == len(listing.nodes()), name
-        _check_tree(data)
+        check_tree(data)
 
 
-def _check_tree(data: dict[str, Any]) -> None:
+def check_tree(data: dict[str, Any]) -> None:
     """Every layer is once in the tree of its graph, and no index is out of range."""
     trees = [data["tree"], *(body["tree"] for layer in data["layers"] for body in layer.get("bodies", ()))]
     waiting, seen = list(trees), []
@@ -201,7 +206,8 @@ def test_the_report_is_the_same_every_time(folders: dict[str, Path], tmp_path: P
 def test_a_large_model_takes_little_time_and_room(tmp_path: Path) -> None:
     """A thousand layers: less than a second of processor time, and 2 MB."""
     from tf2rust.codegen.model import build
-    from tf2rust.codegen.report.data import Origin, report_data
+    from tf2rust.codegen.report.data import report_data
+    from tf2rust.codegen.report.graph import Origin
     from tf2rust.proof.proof import Proof
 
     _, layers = match_layers(open_onnx(save(chain(2000), tmp_path / "chain.onnx")))

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.codegen import test_unconverted
 from tests.codegen.test_report import hostile
 from tests.models.graphs import control, image, save
+from tests.quantization.models import images
+from tests.quantization.test_quantize import cnn
 from tests.targets.browser import Browser
 from tf2rust.codegen.report.page import framed
-from tf2rust.conversion import Options, convert
+from tf2rust.conversion import Options, convert, report_of_source
 from tf2rust.converted.inspection import find_report
+from tf2rust.quantization.settings import Settings
+from tf2rust.report_file import write_file
 from tf2rust.source import open_onnx
 
 SIZES = {"phone": (390, 844), "desktop": (1400, 1000)}
@@ -21,6 +28,9 @@ ZOO = Path(__file__).parents[1] / "zoo" / "models"
 ENCODER = "torchscript_encoder"
 UNFOLD = "for (const item of items.values()) if (item.items.length) open.add(item.id); redraw();"
 """Unfolds everything: blocks, loops, and layers into their nodes."""
+
+SHOWN = "return [...document.querySelectorAll('main section')].filter((s) => !s.hidden).map((s) => s.id)"
+"""The sections that the page shows."""
 
 pytestmark = pytest.mark.targets
 
@@ -42,23 +52,101 @@ def _boxes(browser: Browser) -> list[str]:
     return found
 
 
+@pytest.fixture(scope="module")
+def unconverted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The reports of models without their crates, by model."""
+    folder = tmp_path_factory.mktemp("unconverted")
+    for name, make in test_unconverted.MODELS.items():
+        file = save(make(), folder / f"{name}.onnx")
+        write_file(folder / f"{name}.html", report_of_source(open_onnx(file), {}))
+    return {name: folder / f"{name}.html" for name in test_unconverted.MODELS}
+
+
+@pytest.fixture(scope="module")
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a model that was quantized, with a layer in float."""
+    folder = tmp_path_factory.mktemp("quantized")
+    np.savez(folder / "samples.npz", image=images(24))
+    settings = Settings("int8", folder / "samples.npz", keep_float=("c2",))
+    convert(open_onnx(save(cnn(), folder / "cnn.onnx")), Options(folder / "cnn", "cnn", quantization=settings))
+    return find_report(folder / "cnn")
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", [*MODELS, ENCODER])
 def test_every_page_runs_and_fits(
     browser: Browser, reports: dict[str, Path], tmp_path: Path, name: str, size: str, theme: str
 ) -> None:
+    _check_page(browser, reports[name], ("graph", "layers", "proof", "memory"), tmp_path, size, theme)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", test_unconverted.MODELS)
+def test_every_page_without_a_crate_runs_and_fits(
+    browser: Browser, unconverted: dict[str, Path], tmp_path: Path, name: str, size: str, theme: str
+) -> None:
+    sections = ("graph", "layers") if name == "image" else ("unmatched", "graph", "layers")
+    _check_page(browser, unconverted[name], sections, tmp_path, size, theme)
+    assert browser.run(SHOWN) == list(sections)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_quantization_fits(browser: Browser, quantized: Path, tmp_path: Path, size: str, theme: str) -> None:
+    """Every layer has its ratio, what it computes with, and a link to its box."""
+    _check_page(browser, quantized, ("quantization",), tmp_path, size, theme)
+    rows = browser.run("return [...document.querySelectorAll('#noise tbody tr')].map((row) => row.innerText)")
+    assert [row.split()[0] for row in rows] == ["c1", "c2", "c3", "logits"]
+    assert all("dB" in row for row in rows)
+    assert ["float: --keep_float names it" in row for row in rows] == [False, True, False, False]
+    assert browser.run("return document.querySelectorAll('#noise .share.low').length") >= 1
+    browser.click("#noise tbody button")
+    assert browser.run("return selected.name") == "c1"
+
+
+def _check_page(browser: Browser, report: Path, sections: Sequence[str], folder: Path, size: str, theme: str) -> None:
+    """Opens a report, which must run without errors, fit the width and follow the theme. Pictures of sections stay."""
     browser.resize(*SIZES[size])
     browser.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-    browser.open(reports[name])
+    browser.open(report)
     assert browser.messages() == []
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
-    for section in ("graph", "layers", "proof", "memory"):
+    for section in sections:
         browser.run("document.getElementById(arguments[0]).scrollIntoView()", section)
-        picture = browser.picture(tmp_path / f"{name}_{size}_{theme}_{section}.png")
+        picture = browser.picture(folder / f"{report.stem}_{size}_{theme}_{section}.png")
         assert picture.stat().st_size > 5_000
     light = browser.run("return getComputedStyle(document.body).backgroundColor === 'rgb(246, 247, 249)'")
     assert light == (theme == "light")
+
+
+def test_unmatched_nodes_come_first_and_are_marked(browser: Browser, unconverted: dict[str, Path]) -> None:
+    browser.resize(*SIZES["desktop"])
+    browser.open(unconverted["refused"])
+    assert browser.run("return selected.name") == "node/s"
+    assert browser.run("return document.querySelectorAll('.box.refused').length") == 2
+    assert browser.run("return document.querySelectorAll('.box.blocked').length") == 1
+    rows = browser.run("return [...document.querySelectorAll('#table tbody tr td.name')].map((cell) => cell.innerText)")
+    assert set(rows[:3]) == {"node/s", "node/y", "node/e"}
+    browser.type("#reason-filter", "sharpen no rule")
+    assert browser.run("return document.getElementById('reasons-filtered').textContent") == "1 of 2 nodes"
+    browser.type("#search", "no rule supports")
+    assert browser.run("return document.getElementById('found').textContent") == "2 layers"
+    browser.click("#blocked-nodes summary")
+    browser.wait("return document.querySelectorAll('#blocked-nodes li').length === 1")
+    browser.click("#blocked-nodes li button")
+    assert browser.run("return selected.name") == "node/y"
+    assert "depends on" in browser.run("return document.getElementById('panel').innerText")
+    assert browser.messages() == []
+
+
+def test_hostile_names_of_unmatched_nodes_do_nothing(browser: Browser, unconverted: dict[str, Path]) -> None:
+    browser.open(unconverted["hostile"])
+    browser.run(f"for (const item of items.values()) select(item); {UNFOLD}")
+    assert browser.run("return document.title") == "hostile – tf2rust"
+    assert browser.run("return document.querySelectorAll('img, b').length") == 0
+    assert browser.messages() == []
 
 
 def test_blocks_and_layers_unfold(browser: Browser, reports: dict[str, Path]) -> None:

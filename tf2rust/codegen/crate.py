@@ -21,7 +21,8 @@ from tf2rust.codegen.model import Model
 from tf2rust.codegen.names import crate_name
 from tf2rust.codegen.overview import Box, OverviewError, draw_overview
 from tf2rust.codegen.render import CrateOptions, embeds_weights, render_crate, struct_name
-from tf2rust.codegen.report.data import Origin, report_data
+from tf2rust.codegen.report.data import report_data
+from tf2rust.codegen.report.graph import Origin
 from tf2rust.codegen.report.page import render_report
 from tf2rust.codegen.vendor import build_hash, resource, vendored, with_build
 from tf2rust.ops.core.layer import LayerGraph

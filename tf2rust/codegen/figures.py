@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from tf2rust.codegen.model import Model
+from tf2rust.codegen.weights import WeightTable
 from tf2rust.ops.control.layers import If, Loop
 from tf2rust.ops.core.dims import size_at
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
@@ -30,17 +31,17 @@ class Figures:
     output_bytes: int
 
 
-def sizes_of_one_sample(model: Model, sizes: Mapping[str, int]) -> dict[str, int]:
+def sizes_of_one_sample(symbolic: Iterable[str], sizes: Mapping[str, int]) -> dict[str, int]:
     """A size for every symbolic dimension: that in ``sizes``, otherwise 1, as for the batch."""
-    return {name: sizes.get(name, 1) for name in model.symbolic}
+    return {name: sizes.get(name, 1) for name in symbolic}
 
 
-def layer_figures(model: Model, layer: Layer, sizes: Mapping[str, int]) -> Figures:
+def layer_figures(weights: WeightTable, layer: Layer, sizes: Mapping[str, int]) -> Figures:
     """The figures of one layer for these sizes of the symbolic dimensions. Those of a loop or an If include its bodies;
     a loop multiplies the work of its body by its largest number of steps, or 1 if that depends on data.
     """
     inner = [layer, *(inner for body in layer.bodies() for inner in body.walk())]
-    own = {entry.key: entry for part in inner for entry in model.weights.of_layer(part).values()}.values()
+    own = {entry.key: entry for part in inner for entry in weights.of_layer(part).values()}.values()
     return Figures(
         sum(entry.array.size for entry in own),
         _multiply_adds(layer, sizes),
@@ -49,12 +50,12 @@ def layer_figures(model: Model, layer: Layer, sizes: Mapping[str, int]) -> Figur
     )
 
 
-def total_figures(model: Model, graph: LayerGraph, sizes: Mapping[str, int]) -> Figures:
+def total_figures(weights: WeightTable, graph: LayerGraph, sizes: Mapping[str, int]) -> Figures:
     """The totals of a model. Weights that several layers share count once; the outputs are those of the model."""
     return Figures(
-        sum(entry.array.size for entry in model.weights.entries),
+        sum(entry.array.size for entry in weights.entries),
         sum(_multiply_adds(layer, sizes) for layer in graph.layers),
-        sum(entry.packed_bytes for entry in model.weights.entries),
+        sum(entry.packed_bytes for entry in weights.entries),
         sum(value_bytes(value, sizes) for _, value in graph.outputs),
     )
 

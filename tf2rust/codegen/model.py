@@ -107,7 +107,7 @@ class Model:
 
 def build(graph: LayerGraph, *, inplace: bool, memdrop: bool) -> Model:
     """Turns an optimised graph of layers into Rust."""
-    names = _layer_names(graph)
+    names = layer_names(graph)
     memory = plan(graph, inplace=inplace, memdrop=memdrop)
     kept = {state.input for state in graph.states}
     states, own = Names(["n", "next"]), Names(["n"])
@@ -214,7 +214,7 @@ def nest(parts: Sequence[Expr]) -> Tuple:
     return Tuple(tuple(parts))
 
 
-def _layer_names(graph: LayerGraph) -> dict[Layer, str]:
+def layer_names(graph: LayerGraph) -> dict[Layer, str]:
     """A unique name for every layer: the second ``dense`` is ``dense_2``."""
     names = Names()
     return {layer: names.unique(layer.name or snake_case(layer.kind)) for layer in graph.walk()}

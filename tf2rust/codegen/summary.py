@@ -107,15 +107,17 @@ class Summary:
 
 def summarise(model: Model, graph: LayerGraph, sizes: Mapping[str, int]) -> Summary:
     """The summary of a model for one sample. Symbolic dimensions that ``sizes`` does not name have the size 1."""
-    known = sizes_of_one_sample(model, sizes)
+    known = sizes_of_one_sample(model.symbolic, sizes)
     departures = [f"{model.names[d.layer]} ({d.layer.kind}): {d.reason}" for d in graph.all_departures()]
-    return Summary(tuple(_rows(model, graph, known, 0)), total_figures(model, graph, known), known, tuple(departures))
+    return Summary(
+        tuple(_rows(model, graph, known, 0)), total_figures(model.weights, graph, known), known, tuple(departures)
+    )
 
 
 def _rows(model: Model, graph: LayerGraph, sizes: Mapping[str, int], depth: int) -> Iterator[Row]:
     for layer in graph.layers:
         shapes = tuple(tuple(plain_shape(value.shape)) for value in layer.outputs)
-        yield Row(model.names[layer], layer.kind, shapes, layer_figures(model, layer, sizes), depth)
+        yield Row(model.names[layer], layer.kind, shapes, layer_figures(model.weights, layer, sizes), depth)
         for body in layer.bodies():
             yield from _rows(model, body, sizes, depth + 1)
 

@@ -122,7 +122,7 @@ def _of_the_model(unmatched: Iterable[Unmatched], analysis: Analysis) -> list[Un
         elif item.blocked_by is None and node not in named:
             named.add(node)
             reason = f"its definition needs {item.op}, which is not supported here: {item.reason}"
-            found.append(replace(unmatched_node(node, reason), inside=item.inside))
+            found.append(replace(unmatched_node(node, reason), inside=item.inside, holder=item.holder))
     return found
 
 

@@ -38,6 +38,8 @@ class Unmatched:
     """The unmatched node that this node depends on, if nothing else is known to be wrong with it."""
     inside: tuple[str, ...] = ()
     """The nodes whose bodies contain it, innermost first."""
+    holder: str = ""
+    """The name of the outermost of these nodes."""
     source: ir.Node | None = field(default=None, compare=False, repr=False)
 
     def sentence(self) -> str:
@@ -87,7 +89,8 @@ class Matched:
 
 
 def _inside(unmatched: Unmatched, holder: ir.Node) -> Unmatched:
-    return replace(unmatched, inside=(*unmatched.inside, f"`{label(holder)}` ({holder.op_type})"))
+    name = label(holder)
+    return replace(unmatched, inside=(*unmatched.inside, f"`{name}` ({holder.op_type})"), holder=name)
 
 
 def match(analysis: Analysis) -> Matched:

@@ -22,6 +22,7 @@ _PROGRAM = (
     "view",
     "panel",
     "table",
+    "unmatched",
     "proof",
     "quantization",
     "memory",
