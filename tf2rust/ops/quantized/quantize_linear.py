@@ -114,6 +114,8 @@ def _check_lengths(node: Node, infos: ValueInfos) -> None:
     shape, scales, block = infos.shape(node.x), infos.shape(node.operand(1)), node.attr("block_size", 0)
     if product(scales) == 1 and not block:
         return
+    if not shape:
+        raise InferenceError("it has several scales for a tensor without axes, but needs one")
     axis = normal_axis(node.attr("axis", 1), len(shape))
     if block:
         _check_blocks(shape, scales, axis, block)
