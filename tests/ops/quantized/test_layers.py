@@ -234,7 +234,7 @@ GRAPHS: dict[str, Graph] = {
     "mul_large_steps": quantized("QuantizedMultiply", binary("Mul", scales=(5.0, 9.0, 0.02))),
     "mul_more_axes": quantized(
         "DequantizeLinear Multiply QuantizeLinear",
-        lambda g: g.quantize(g.op("Mul", g.real(ROWS[0]), g.constant([[[[0.7]]]], "float32"))),
+        lambda g: g.quantize(g.op("Mul", g.real(ROWS[:, 0]), g.constant([[[[0.7]]]], "float32"))),
         Multiply="its constant is not quantized",
     ),
     "max": quantized("DequantizeLinear DequantizeLinear Maximum QuantizeLinear", binary("Max"), Maximum="Maximum has"),
