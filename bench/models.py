@@ -192,11 +192,15 @@ def _dense_512(keras: Any) -> Any:
 
 
 def _application(name: str) -> Make:
-    """A network of ``keras.applications`` with random weights."""
+    """A network of ``keras.applications`` with random weights.
+
+    It returns logits: after a softmax, all classes of such a network are equally likely, which says nothing about a
+    quantized one.
+    """
 
     def make(keras: Any) -> Any:
         image = keras.Input((224, 224, 3), name="image")
-        return getattr(keras.applications, name)(input_tensor=image, weights=None)
+        return getattr(keras.applications, name)(input_tensor=image, weights=None, classifier_activation=None)
 
     return make
 

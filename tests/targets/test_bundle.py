@@ -62,7 +62,7 @@ def products(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Product]:
     for name, (build, states) in _MODELS.items():
         onnx.save(build(), folder / f"{name}.onnx")
         convert(open_onnx(folder / f"{name}.onnx"), Options(folder / name, name, states=states, tf_layers=TF_LAYERS))
-        made[name] = Product(name, folder / name)
+        made[name] = Product(name, folder / name, folder / f"{name}.onnx")
     return made
 
 
