@@ -300,7 +300,9 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         run: &mut Run,
     ) -> &'s [Segment<'s, T::A>] {
         let [vertical, horizontal] = self.axes;
-        if row == run.row && count == run.count && count <= run.left && k == run.k {
+        // Saves time, but costs code that small programs do without.
+        let continues = cfg!(feature = "alloc") && row == run.row && count == run.count;
+        if continues && count <= run.left && k == run.k {
             for segment in part_mut(segments, ..run.segments) {
                 segment.advance(count * horizontal.stride * self.channels);
             }
@@ -350,7 +352,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             }
             found += 1;
         }
-        if kind == Kind::Strided {
+        if cfg!(feature = "alloc") && kind == Kind::Strided {
             let column = (self.first_pixel + row) % horizontal.output.max(1);
             *run = Run { row: row + count, left: self.inside - column - count, count, k, segments: found };
         }
