@@ -77,10 +77,7 @@ class Conv(Affine):
     def params(self) -> dict[str, object]:
         return {
             "filters": self.y.shape[-1],
-            "kernel_size": list(self.window.size),
-            "strides": list(self.window.strides),
-            "dilation_rate": list(self.window.dilations),
-            "padding": self.window.plain_padding(),
+            **self.window.params(),
             "groups": self.groups,
             "activation": self.activation_name(),
         }

@@ -34,14 +34,7 @@ class DynamicConv(Layer):
         return f"Conv{len(self.window.size)}D{'Transpose' if self.is_transposed else ''}"
 
     def params(self) -> dict[str, object]:
-        w = self.window
-        return {
-            "kernel_size": list(w.size),
-            "strides": list(w.strides),
-            "dilation_rate": list(w.dilations),
-            "padding": w.plain_padding(),
-            "groups": self.groups,
-        }
+        return {**self.window.params(), "groups": self.groups}
 
     def multiply_adds(self) -> Dim:
         kernel = self.inputs[1].shape

@@ -55,6 +55,15 @@ class Window:
     def is_padded(self) -> bool:
         return self.ceil or any(pair is None or any(pair) for pair in self.padding)
 
+    def params(self) -> dict[str, object]:
+        """The parameters of a convolution with this window, by Keras' names."""
+        return {
+            "kernel_size": list(self.size),
+            "strides": list(self.strides),
+            "dilation_rate": list(self.dilations),
+            "padding": self.plain_padding(),
+        }
+
     def plain_padding(self) -> list[object]:
         """The padding for JSON."""
         same = "same_lower" if self.same_lower else "same"

@@ -15,6 +15,7 @@ from tf2rust.ops.core.inference import ValueInfos
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.registry import Builder
 from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, QuantizeLinear
+from tf2rust.ops.quantized.scale import centered
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,10 @@ def constant_kernel(
     size = integers.shape[axis]
     if scales.size not in (1, size) or zeros.size not in (1, size) or scales.dtype != np.float32:
         return None
-    centered = integers.astype(np.int32) - zeros.astype(np.int32).reshape(shape)
-    if centered.min(initial=0) < -128 or centered.max(initial=0) > 127:
+    kernel = centered(integers, zeros.reshape(shape))
+    if kernel is None:
         return None
-    numbers = centered.astype(np.float32) * scales.reshape(shape)
+    numbers = kernel.astype(np.float32) * scales.reshape(shape)
     channels = np.broadcast_to(scales.reshape(-1), (size,))
     sums = infos.const(bias)
     if sums is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.dims import Dim, product
+from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Perm, Value, Weight
 from tf2rust.ops.core.packing import Matrices
@@ -24,11 +24,9 @@ from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import matmul_shape
+from tf2rust.ops.quantized.products import IntegerProduct
 from tf2rust.ops.quantized.quantize_linear import SMALL
-
-_LARGEST_SUM = (1 << 31) - 1
-_LARGEST_STEP = 255
-"""The largest difference between an 8-bit integer and a zero point."""
+from tf2rust.ops.quantized.scale import LARGEST_BYTE, LARGEST_SUM, centered
 
 
 @dataclass(eq=False, kw_only=True)
@@ -42,7 +40,7 @@ class DynamicQuantizeLinear(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class DynamicQuantizedDense(Layer):
+class DynamicQuantizedDense(IntegerProduct):
     """A product of 8-bit integers with an int8 kernel, to float32: [..., k] · [k, n] + [n] → [..., n].
 
     The inputs are the integers, their scale and their zero point. ``sums`` are those of the kernel's columns.
@@ -50,7 +48,6 @@ class DynamicQuantizedDense(Layer):
 
     kind = "DynamicQuantizedDense"
 
-    kernel: np.ndarray
     sums: np.ndarray
     scales: np.ndarray
     bias: np.ndarray | None = None
@@ -78,20 +75,10 @@ class DynamicQuantizedDense(Layer):
         # Reshaped, the constant is still known to be the model's own array.
         return replace(self, bias=given.reshape(-1) if given.size == bias.size else bias)
 
-    @property
-    def takes_columns(self) -> bool:
-        return True
-
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The scale must not be computed from the batch."""
         alike = batched[0] and not any(batched[1:]) and self.x.rank > 1
         return alike and self.x.shape[:1] == self.y.shape[:1]
-
-    def gemm_rows(self) -> Dim:
-        return product(self.y.shape[:-1])
-
-    def multiply_adds(self) -> Dim:
-        return self.gemm_rows() * self.kernel.size
 
 
 @infers("DynamicQuantizeLinear")
@@ -139,9 +126,9 @@ def _dense(m: Match, b: Builder, scale: Value, scales: np.ndarray) -> list[Layer
         return m.reject("its kernel does not have one float32 scale, or one per column")
     if y.shape != matmul_shape(x.shape, kernel.shape):
         return m.reject("its scales add axes to its result")
-    centered = _centered(kernel, b.infos, sums.input(3))
-    if isinstance(centered, str):
-        return m.reject(centered)
+    integers = _int8_kernel(kernel, b.infos, sums.input(3))
+    if isinstance(integers, str):
+        return m.reject(integers)
     layers: list[Layer] = []
     if (given := sums.input(2)) is None:
         layers.append(zero := constant(np.zeros((), x.dtype)))
@@ -151,8 +138,8 @@ def _dense(m: Match, b: Builder, scale: Value, scales: np.ndarray) -> list[Layer
         if product(zero_point.shape) != 1:
             return m.reject("its input has one zero point per row")
     dense = DynamicQuantizedDense(
-        kernel=centered,
-        sums=centered.sum(axis=0, dtype=np.int32),
+        kernel=integers,
+        sums=integers.sum(axis=0, dtype=np.int32),
         scales=np.ascontiguousarray(np.broadcast_to(scales.reshape(-1), (columns,))),
         inputs=[x, scale, zero_point],
         outputs=[y],
@@ -160,14 +147,14 @@ def _dense(m: Match, b: Builder, scale: Value, scales: np.ndarray) -> list[Layer
     return [*layers, dense]
 
 
-def _centered(kernel: np.ndarray, infos: ValueInfos, given: ir.Value | None) -> np.ndarray | str:
+def _int8_kernel(kernel: np.ndarray, infos: ValueInfos, given: ir.Value | None) -> np.ndarray | str:
     """The int8 kernel minus its zero points, or the reason why there is none."""
     zeros = np.zeros(1, np.int32) if given is None else infos.const(given)
     if zeros is None or zeros.size not in (1, kernel.shape[1]):
         return "the zero point of its kernel is not constant, or not one per column"
-    centered = kernel.astype(np.int32) - zeros.astype(np.int32).reshape(-1)
-    if centered.min(initial=0) < -128 or centered.max(initial=0) > 127:
+    integers = centered(kernel, zeros.reshape(-1))
+    if integers is None:
         return "its kernel minus the zero point does not fit in int8"
-    if _LARGEST_STEP * np.abs(centered).sum(axis=0, dtype=np.int64).max(initial=0) > _LARGEST_SUM:
+    if LARGEST_BYTE * np.abs(integers.astype(np.int64)).sum(axis=0).max(initial=0) > LARGEST_SUM:
         return "its sums can exceed 32 bits"
-    return centered.astype(np.int8)
+    return integers

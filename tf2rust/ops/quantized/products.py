@@ -23,10 +23,8 @@ from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.core.packing import VECTOR, Matrices
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
-from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal
+from tf2rust.ops.quantized.scale import LARGEST_BYTE, LARGEST_SUM, NOT_NORMAL, Scale, are_normal
 
-_LARGEST_SUM = (1 << 31) - 1
-_LARGEST_BYTE = 255
 _LARGEST_REST = 2.0**-6
 """The largest part of a step that is dropped when a bias becomes an integer: a step of the sums or, if it is larger, of
 the result.
@@ -38,13 +36,29 @@ BETWEEN_STEPS = "its bias is not a multiple of the scale of its sums"
 
 
 @dataclass(eq=False, kw_only=True)
-class QuantizedProduct(Layer):
-    """A product of 8-bit integers with an int8 kernel, to 8-bit integers or, without ``y_zero_point``, to float32.
+class IntegerProduct(Layer):
+    """A product of 8-bit integers with an int8 kernel, whose last axis is that of the columns of y."""
+
+    kernel: np.ndarray
+
+    @property
+    def takes_columns(self) -> bool:
+        return True
+
+    def gemm_rows(self) -> Dim:
+        return product(self.y.shape[:-1])
+
+    def multiply_adds(self) -> Dim:
+        return self.gemm_rows() * self.kernel.size
+
+
+@dataclass(eq=False, kw_only=True)
+class QuantizedProduct(IntegerProduct):
+    """A product to 8-bit integers or, without ``y_zero_point``, to float32.
 
     ``kernel`` has the axes of the float layer's, ``bias`` and ``multipliers`` one number per channel of y.
     """
 
-    kernel: np.ndarray
     bias: np.ndarray
     multipliers: np.ndarray
     x_zero_point: int
@@ -71,18 +85,8 @@ class QuantizedProduct(Layer):
             Weight("multipliers", self.multipliers),
         ]
 
-    @property
-    def takes_columns(self) -> bool:
-        return True
-
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched) and self.x.rank > 1
-
-    def gemm_rows(self) -> Dim:
-        return product(self.y.shape[:-1])
-
-    def multiply_adds(self) -> Dim:
-        return self.gemm_rows() * self.kernel.size
 
 
 @dataclass(eq=False, kw_only=True)
@@ -123,10 +127,7 @@ class QuantizedConv(QuantizedProduct):
     def params(self) -> dict[str, object]:
         return {
             "filters": self.y.shape[-1],
-            "kernel_size": list(self.window.size),
-            "strides": list(self.window.strides),
-            "dilation_rate": list(self.window.dilations),
-            "padding": self.window.plain_padding(),
+            **self.window.params(),
             "groups": self.groups,
             **super().params(),
         }
@@ -179,7 +180,7 @@ def quantized_product(
         return BETWEEN_STEPS
     axes = tuple(range(kernel.ndim - 1))
     bias = own - x_scale.byte * kernel.sum(axis=axes, dtype=np.int64)
-    if not (_LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=axes) + np.abs(bias) <= _LARGEST_SUM).all():
+    if not (LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=axes) + np.abs(bias) <= LARGEST_SUM).all():
         return "its sums can exceed 32 bits"
     fields: dict[str, Any] = {
         "kernel": kernel,

@@ -11,6 +11,10 @@ from tf2rust.ops.core.activation import Activation
 
 BYTES = ("int8", "uint8")
 """The dtypes that integer layers compute with."""
+LARGEST_BYTE = 255
+"""The largest difference between two 8-bit integers, and the largest byte that a kernel multiplies."""
+LARGEST_SUM = (1 << 31) - 1
+"""The largest sum of products."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,14 @@ def are_normal(ratios: np.ndarray | float) -> bool:
 
 NOT_NORMAL = "the ratio of its scales is not a normal float32 number"
 """Why a layer has no form on integers if :func:`are_normal` does not hold."""
+
+
+def centered(kernel: np.ndarray, zero_points: np.ndarray) -> np.ndarray | None:
+    """The int8 kernel minus its zero points, which broadcast; None if a difference does not fit in int8."""
+    difference = kernel.astype(np.int32) - zero_points.astype(np.int32)
+    if difference.min(initial=0) < -128 or difference.max(initial=0) > 127:
+        return None
+    return difference.astype(np.int8)
 
 
 def plain_scales(scales: Sequence[float] | np.ndarray) -> object:
