@@ -185,6 +185,11 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
         self.accumulates
     }
 
+    /// An error if the tensor accumulates, for layers that cannot.
+    pub(crate) fn check_overwritten(&self) -> Result<()> {
+        require(!self.accumulates, "y", "be overwritten, because this layer cannot accumulate")
+    }
+
     /// Some of the columns. A layer that writes them leaves the other columns unchanged.
     ///
     /// # Errors
@@ -236,7 +241,7 @@ impl<'a, T, const R: usize> ViewMut<'a, T, R> {
     #[inline]
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         require(self.stride == self.columns(), "y", "have no gaps between its rows")?;
-        require(!self.accumulates, "y", "be overwritten, because this layer cannot accumulate")?;
+        self.check_overwritten()?;
         Ok(self.data)
     }
 

@@ -170,7 +170,7 @@ impl<'w> QuantizedConv1d<'w> {
         x: View<'_, X, 3>,
         mut y: ViewMut<'y, Y, 3>,
     ) -> Result<View<'y, Y, 3>> {
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let layer = self.as_2d();
         let epilogue = self.requantization.epilogue::<Y>(self.bias, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
@@ -192,7 +192,7 @@ impl<'w> QuantizedConv1d<'w> {
         bias: Option<&[f32]>,
         mut y: ViewMut<'y, f32, 3>,
     ) -> Result<View<'y, f32, 3>> {
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let layer = self.as_2d();
         let epilogue = self.requantization.float_epilogue(self.bias, bias, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
@@ -261,7 +261,7 @@ impl<'w> QuantizedConv2d<'w> {
         x: View<'_, X, 4>,
         mut y: ViewMut<'y, Y, 4>,
     ) -> Result<View<'y, Y, 4>> {
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let epilogue = self.requantization.epilogue::<Y>(self.bias, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
         let to = [outputs, height, width];
@@ -282,7 +282,7 @@ impl<'w> QuantizedConv2d<'w> {
         bias: Option<&[f32]>,
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let epilogue = self.requantization.float_epilogue(self.bias, bias, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
         let to = [outputs, height, width];

@@ -56,7 +56,7 @@ impl QuantizedDense<'_> {
         mut y: ViewMut<'y, Y, R>,
     ) -> Result<View<'y, Y, R>> {
         check_rows(&x.dims(), &y.dims())?;
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let epilogue = self.requantization.epilogue::<Y>(self.bias, self.kernel.cols())?;
         compute::<X, _>(
             self.kernel,
@@ -83,7 +83,7 @@ impl QuantizedDense<'_> {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let epilogue = self.requantization.float_epilogue(self.bias, bias, self.kernel.cols())?;
         compute::<X, _>(
             self.kernel,

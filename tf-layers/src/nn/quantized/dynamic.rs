@@ -3,7 +3,7 @@
 use super::{Byte, dense};
 use crate::Context;
 use crate::checked::element;
-use crate::error::{Result, check_len, require};
+use crate::error::{Result, check_len};
 use crate::gemm::{Dequantize, Matrix};
 use crate::ops::quantize::{quantize_bytes, round};
 use crate::simd::{Kernel, PANEL, Simd};
@@ -156,7 +156,7 @@ impl DynamicQuantizedDense<'_> {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
-        require(!y.accumulates(), "y", "be overwritten, because this layer cannot accumulate")?;
+        y.check_overwritten()?;
         let (scale, zero_point) = (scale.as_slice()?, X::bits(zero_point.as_slice()?));
         check_len("scale", 1, scale.len())?;
         check_len("zero_point", 1, zero_point.len())?;
