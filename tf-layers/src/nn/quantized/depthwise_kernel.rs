@@ -286,11 +286,8 @@ impl<'a, S: Simd> Weights<'a, S> {
             let sums = window.sum_panel(s, self.taps, &self.panels, *flip, self.panel_bias);
             return epilogue.store_panel(s, sums, self.panel_multipliers, y);
         }
-        let mut sums = window.sum_quads(s, self.taps, &self.quads, *flip, self.bias);
-        for i in 0..4 {
-            sums[i] = epilogue.round(s, sums[i], self.multipliers[i]);
-        }
-        s.store_quads(s.pack_bytes(sums), y);
+        let sums = window.sum_quads(s, self.taps, &self.quads, *flip, self.bias);
+        s.store_quads(epilogue.pack(s, sums, self.multipliers), y);
     }
 }
 
