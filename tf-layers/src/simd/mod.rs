@@ -34,7 +34,9 @@ pub(crate) use bytes::{Bits8, view, view_bools};
 pub(crate) use depthwise::{MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
-pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, accumulate};
+pub(crate) use microkernel::{
+    COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
+};
 #[cfg(test)]
 pub(crate) use mul_add::FloatTile;
 pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd, TileShape, U8I8};
