@@ -7,14 +7,11 @@ use core::ops::Range;
 use core::slice::from_ref;
 
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
-use super::macro_kernel::{MacroKernel, UNSPLIT_K};
+use super::macro_kernel::MacroKernel;
 use super::{Epilogue, Gemm};
 use crate::checked::{copy, part, part_mut, split_mut};
-use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR};
+use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR, UNSPLIT_K};
 use crate::window::Axis;
-
-/// The memory for a register tile of copied windows.
-const COPIES: usize = TARGET_MR * UNSPLIT_K;
 
 /// The largest number of segments of a register tile.
 const SEGMENTS: usize = 64;
@@ -57,14 +54,17 @@ struct Run {
     k: Range<usize>,
     /// The segments that hold the windows.
     segments: usize,
+    /// The first row of the windows that were copied together.
+    copied: usize,
 }
 
 impl Run {
-    const NONE: Self = Self { row: 0, left: 0, count: 0, k: 0..0, segments: 0 };
+    const NONE: Self = Self { row: 0, left: 0, count: 0, k: 0..0, segments: 0, copied: 0 };
 }
 
 /// The largest length of a line of a window that is copied as a whole.
 const SHORT: usize = 32;
+const HALF: usize = SHORT / 2;
 
 /// An image, and the top and left of a window in it.
 type Window<'a, A> = (&'a [A], isize, isize);
@@ -287,6 +287,124 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         }
     }
 
+    /// Copies the elements `k` of windows to rows of `pitch` elements. What is left of a row is not defined.
+    fn copy_windows(
+        &self,
+        windows: &[Window<'a, T::A>],
+        k: &Range<usize>,
+        pitch: usize,
+        copies: &mut [T::A],
+    ) {
+        for (i, &window) in windows.iter().enumerate() {
+            let rows = part_mut(copies, i * pitch..);
+            if !self.copy_short_lines(window, k.len(), rows) {
+                self.copy(window, k.clone(), part_mut(rows, ..k.len()));
+            }
+        }
+    }
+
+    /// Copies whole windows from row `row` on to rows of `pitch` elements: at least one and at most `most`, all on the same
+    /// line. Returns how many.
+    fn copy_some(
+        &self,
+        row: usize,
+        most: usize,
+        k: &Range<usize>,
+        pitch: usize,
+        copies: &mut [T::A],
+    ) -> usize {
+        let [vertical, horizontal] = self.axes;
+        let mut window = [(self.x, 0, 0)];
+        self.find(self.first_pixel + row, &mut window);
+        let [(image, top, left)] = window;
+        let column = (self.first_pixel + row) % horizontal.output.max(1);
+        let line_len = horizontal.size * self.depth;
+        if self.contiguous_lines
+            && line_len <= SHORT
+            && vertical.inside(top)
+            && left >= 0
+            && column < self.inside
+        {
+            let count = most.min(self.inside - column);
+            let first = (top as usize * horizontal.input + left as usize) * self.channels;
+            let from = part(image, first..);
+            let done = if line_len <= HALF {
+                self.copy_lines::<HALF>(from, count, pitch, copies)
+            } else {
+                self.copy_lines::<SHORT>(from, count, pitch, copies)
+            };
+            if done {
+                return count;
+            }
+        }
+        self.copy_windows(&window, k, pitch, copies);
+        1
+    }
+
+    /// Copies `count` windows of one line, `N` elements from the begin of each of their lines. What that is too much is
+    /// overwritten by the next line or window. Returns false if there is no room for it in the image or in `rows`.
+    ///
+    /// A longer copy delays loads of the bytes that the next line overwrites, so `N` should not be large.
+    #[inline(always)]
+    fn copy_lines<const N: usize>(
+        &self,
+        image: &[T::A],
+        count: usize,
+        pitch: usize,
+        rows: &mut [T::A],
+    ) -> bool {
+        let [vertical, horizontal] = self.axes;
+        let line_len = horizontal.size * self.depth;
+        let (line_pitch, step) =
+            (vertical.dilation * horizontal.input * self.channels, horizontal.stride * self.channels);
+        let last = |window: usize, line: usize| (count - 1) * window + (vertical.size - 1) * line + N;
+        if last(step, line_pitch) > image.len() || last(pitch, line_len) > rows.len() {
+            return false;
+        }
+        for window in 0..count {
+            for line in 0..vertical.size {
+                let from = part(image, window * step + line * line_pitch..).first_chunk::<N>();
+                let to = part_mut(rows, window * pitch + line * line_len..).first_chunk_mut::<N>();
+                if let (Some(from), Some(to)) = (from, to) {
+                    *to = *from;
+                }
+            }
+        }
+        true
+    }
+
+    /// The segment of whole windows that are always copied. Copies those of several register tiles together: a load right
+    /// after the stores of what it reads waits for them if they are several.
+    fn copied<'s>(
+        &self,
+        row: usize,
+        count: usize,
+        k: Range<usize>,
+        copies: &'s mut [T::A],
+        one: &'s mut Segment<'s, T::A>,
+        run: &mut Run,
+    ) -> &'s [Segment<'s, T::A>] {
+        // A row of B is padded with zeros to a whole step.
+        let pitch = k.len().next_multiple_of(T::STEP);
+        if row != run.row || count > run.left {
+            let image = self.axes.iter().fold(self.channels, |image, axis| image * axis.input);
+            let pixels = self.axes.iter().fold(self.x.len() / image.max(1), |n, axis| n * axis.output);
+            let left = pixels.saturating_sub(self.first_pixel + row);
+            // Windows with short lines copy more than a window.
+            let room = copies.len().saturating_sub(SHORT) / pitch.max(1);
+            let ahead = (room - room % count).max(count).min(left);
+            let mut at = 0;
+            while at < ahead {
+                at += self.copy_some(row + at, ahead - at, &k, pitch, part_mut(copies, at * pitch..));
+            }
+            *run = Run { left: ahead, copied: row, ..Run::NONE };
+        }
+        let first = (row - run.copied) * pitch;
+        (run.row, run.left) = (row + count, run.left - count);
+        one.set_strided(k.start, part(copies, first..), pitch, pitch, count);
+        from_ref(one)
+    }
+
     /// See [`ImplicitRows::segments`]. A segment is a line of the windows if that is contiguous in memory, and
     /// otherwise a tap.
     fn segments<'s>(
@@ -295,7 +413,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         count: usize,
         k: Range<usize>,
         segments: &'s mut [Segment<'a, T::A>; SEGMENTS],
-        copies: &'s mut [T::A; COPIES],
+        copies: &'s mut [T::A],
         one: &'s mut Segment<'s, T::A>,
         run: &mut Run,
     ) -> &'s [Segment<'s, T::A>] {
@@ -309,20 +427,18 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             (run.row, run.left) = (row + count, run.left - count);
             return part(segments, ..run.segments);
         }
+        let taps = vertical.size * horizontal.size;
+        if cfg!(feature = "alloc") && !self.in_place && k == (0..taps * self.depth) {
+            return self.copied(row, count, k, copies, one, run);
+        }
         *run = Run::NONE;
         let mut windows = [(self.x, 0, 0); TARGET_MR];
         let windows = part_mut(&mut windows, ..count);
         let kind = self.find(self.first_pixel + row, windows);
-        let taps = vertical.size * horizontal.size;
         if kind == Kind::Copied {
-            let len = k.len();
-            for (i, &window) in windows.iter().enumerate() {
-                let rows = part_mut(copies, i * len..);
-                if !self.copy_short_lines(window, len, rows) {
-                    self.copy(window, k.clone(), part_mut(rows, ..len));
-                }
-            }
-            one.set_strided(k.start, copies, len, len, count);
+            let pitch = k.len().next_multiple_of(T::STEP);
+            self.copy_windows(windows, &k, pitch, copies);
+            one.set_strided(k.start, copies, pitch, pitch, count);
             return from_ref(one);
         }
         let by_line = self.contiguous_lines && kind != Kind::Padded;
@@ -354,7 +470,14 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         }
         if cfg!(feature = "alloc") && kind == Kind::Strided {
             let column = (self.first_pixel + row) % horizontal.output.max(1);
-            *run = Run { row: row + count, left: self.inside - column - count, count, k, segments: found };
+            *run = Run {
+                row: row + count,
+                left: self.inside - column - count,
+                count,
+                k,
+                segments: found,
+                copied: 0,
+            };
         }
         part(segments, ..found)
     }
@@ -366,12 +489,8 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
     }
 
     fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
-        let mut rows = Im2col {
-            windows: self,
-            segments: [Segment::EMPTY; SEGMENTS],
-            copies: [T::A::default(); COPIES],
-            run: Run::NONE,
-        };
+        let mut rows =
+            Im2col { windows: self, segments: [Segment::EMPTY; SEGMENTS], copies: T::COPIES, run: Run::NONE };
         isa.run(MacroKernel { a: LhsRows::Implicit(&mut rows), m, gemm, c });
     }
 }
@@ -380,7 +499,7 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
 struct Im2col<'a, T: MulAdd> {
     windows: Windows<'a, T>,
     segments: [Segment<'a, T::A>; SEGMENTS],
-    copies: [T::A; COPIES],
+    copies: T::Copies,
     run: Run,
 }
 
@@ -399,6 +518,6 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
-        self.windows.segments(row, count, k, &mut self.segments, &mut self.copies, one, &mut self.run)
+        self.windows.segments(row, count, k, &mut self.segments, self.copies.as_mut(), one, &mut self.run)
     }
 }

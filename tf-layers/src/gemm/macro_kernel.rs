@@ -9,7 +9,8 @@ use super::lhs::LhsRows;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
 use crate::simd::{
-    Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape, accumulate,
+    Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape, UNSPLIT_K,
+    accumulate,
 };
 
 /// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
@@ -19,8 +20,6 @@ const L2_BYTES: usize = 192 * 1024;
 /// With at most this many register tiles of rows, each element of B is used too few times to block for the caches or to
 /// prefetch.
 const FEW_TILES: usize = 4;
-/// A k of at most this many elements is never split.
-pub(super) const UNSPLIT_K: usize = 160;
 
 /// The rows of a register tile.
 const fn mr<S: Simd, T: MulAdd>() -> usize {

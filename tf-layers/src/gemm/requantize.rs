@@ -6,7 +6,46 @@ use core::ops::Range;
 use super::Epilogue;
 use super::epilogue::{Tile, load};
 use crate::checked::part;
-use crate::simd::{Accumulator, Accumulators, PANEL, Portable, Simd};
+use crate::simd::{Accumulator, Accumulators, PANEL, Portable, Simd, copy_front};
+
+/// How floats become bytes: clamp(round(x)) + zero point.
+///
+/// x is rounded to the nearest integer, ties to even. NaN becomes the least result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rounding {
+    pub zero_point: i32,
+    /// The least and greatest result without the zero point.
+    pub low: i32,
+    pub high: i32,
+    /// The bit that makes unsigned bytes of the results.
+    pub flip: u8,
+}
+
+impl Rounding {
+    /// Rounds a vector of floats.
+    #[inline(always)]
+    pub fn round<S: Simd>(&self, s: S, x: S::F32) -> S::I32 {
+        // With the bound on the right, NaN becomes the bound.
+        let clamped = s.min(s.max(x, s.splat(self.low as f32)), s.splat(self.high as f32));
+        s.iadd(s.to_i32(clamped), s.isplat(self.zero_point))
+    }
+
+    /// Rounds four vectors of floats to bytes in the order of [`Simd::pack_bytes`].
+    #[inline(always)]
+    pub fn pack<S: Simd>(&self, s: S, x: [S::F32; 4]) -> S::I32 {
+        let high = s.splat(self.high as f32);
+        let mut ints = [s.isplat(0); 4];
+        for i in 0..4 {
+            // With the bound on the left, NaN stays NaN. As what is below the range of `i32`, it becomes the least integer.
+            ints[i] = s.to_i32(s.min(high, x[i]));
+        }
+        let offset = self.zero_point + i32::from(self.flip);
+        let least = self.low + offset;
+        let offset = s.isplat(offset.wrapping_mul(0x1_0001));
+        let bytes = s.pack_bytes(ints, offset, s.isplat(i32::from_ne_bytes([least as u8; 4])));
+        s.xor(bytes, s.isplat(i32::from_ne_bytes([self.flip; 4])))
+    }
+}
 
 /// Rounds products of bytes to bytes: C = clamp(round((A·B + bias)·multipliers)) + zero point.
 ///
@@ -18,20 +57,23 @@ pub(crate) struct Requantize<'a> {
     pub bias: &'a [i32],
     /// One number for each column.
     pub multipliers: &'a [f32],
-    pub zero_point: i32,
-    /// The least and greatest result without the zero point. They are integers.
-    pub low: f32,
-    pub high: f32,
+    pub rounding: Rounding,
 }
 
 impl Requantize<'_> {
     /// The results of a vector of sums.
     #[inline(always)]
-    pub fn round<S: Simd>(&self, s: S, sums: S::I32, multipliers: S::F32) -> S::I32 {
-        let scaled = s.mul(s.to_f32(sums), multipliers);
-        // With the bound on the right, NaN becomes the bound.
-        let clamped = s.min(s.max(scaled, s.splat(self.low)), s.splat(self.high));
-        s.iadd(s.to_i32(clamped), s.isplat(self.zero_point))
+    fn round<S: Simd>(&self, s: S, sums: S::I32, multipliers: S::F32) -> S::I32 {
+        self.rounding.round(s, s.mul(s.to_f32(sums), multipliers))
+    }
+
+    /// The results of four vectors of sums, in the order of [`Simd::pack_bytes`].
+    #[inline(always)]
+    pub fn pack<S: Simd>(&self, s: S, sums: [S::I32; 4], mut multipliers: [S::F32; 4]) -> S::I32 {
+        for i in 0..4 {
+            multipliers[i] = s.mul(s.to_f32(sums[i]), multipliers[i]);
+        }
+        self.rounding.pack(s, multipliers)
     }
 
     /// The result of a sum.
@@ -47,6 +89,54 @@ impl Requantize<'_> {
             sums[lane] = self.round(s, sums[lane], multipliers[lane]);
         }
         s.store_bytes(sums, c);
+    }
+}
+
+/// The vectors that hold `panels` panels.
+const fn vectors<S: Simd>(panels: usize) -> usize {
+    panels * (PANEL / S::LANES)
+}
+
+impl Requantize<'_> {
+    /// Stores a register tile, four vectors of sums at a time: those of one row, or of several rows if there are fewer in a
+    /// row.
+    #[inline(always)]
+    fn store_packed<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        sums: &Accumulators<S, i32, MR, P>,
+        multipliers: [S::Panel; P],
+        c: &mut [u8],
+    ) {
+        let in_row = const { vectors::<S>(P) };
+        let rows = const { 4 / vectors::<S>(P) };
+        let mut repeated = [s.splat(0.0); 4];
+        for at in 0..rows * in_row {
+            let column = at % in_row;
+            repeated[at] = multipliers[column / vectors::<S>(1)][column % vectors::<S>(1)];
+        }
+        let mut row = 0;
+        while row < MR {
+            let mut group = [s.isplat(0); 4];
+            for at in 0..rows * in_row {
+                let column = at % in_row;
+                let sums = &sums[(row + at / in_row).min(MR - 1)];
+                group[at] = sums[column / vectors::<S>(1)][column % vectors::<S>(1)];
+            }
+            let bytes = s.in_order(self.pack(s, group, repeated));
+            if const { vectors::<S>(P) == 4 } {
+                s.store_quads(bytes, tile.row_of(row, c));
+            } else {
+                let mut all = [0; 4 * PANEL];
+                s.store_quads(bytes, &mut all);
+                for (i, bytes) in all.chunks_exact(P * PANEL).enumerate().take(rows.min(MR - row)) {
+                    let c = tile.row_of(row + i, c);
+                    copy_front(c, bytes);
+                }
+            }
+            row += rows;
+        }
     }
 }
 
@@ -80,6 +170,9 @@ impl Epilogue<i32> for Requantize<'_> {
         // the sums in memory; hidden from the compiler, they stay in registers until here.
         let sums = black_box(sums);
         let multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
+        if const { S::PACKS && vectors::<S>(P) <= 4 } {
+            return self.store_packed(s, tile, &sums, multipliers, c);
+        }
         for (i, sums) in sums.iter().enumerate() {
             let (whole, rest) = tile.row_of(i, c).as_chunks_mut::<PANEL>();
             if let Some(whole) = whole.first_chunk_mut::<P>() {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
-use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, RowMajor, pack_b};
+use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, Rounding, RowMajor, pack_b};
 use crate::simd::{Accumulator, Accumulators, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
 use crate::tensor::F16;
 use crate::window::Axis;
@@ -155,9 +155,7 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
         let requantize = Requantize {
             bias: &offsets,
             multipliers: &multipliers,
-            zero_point: 100,
-            low: -97.0,
-            high: 100.0,
+            rounding: Rounding { zero_point: 100, low: -97, high: 100, flip: 0 },
         };
         let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, requantize);
         let bias = Some(&*float_bias);

@@ -25,6 +25,7 @@ pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const LANES: usize = 8;
     const FUSED: bool = true;
+    const PACKS: bool = true;
     // 6 × 2 accumulators leave 4 of the 16 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = PANEL;
@@ -133,6 +134,23 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     #[inline(always)]
     fn dot(self, x: [__m256i; 2], w: [[__m256i; 2]; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
         [dot_half::<VNNI>(x, w[0], sums[0]), dot_half::<VNNI>(x, w[1], sums[1])]
+    }
+    #[inline(always)]
+    fn pack_bytes(self, [a, b, c, d]: [__m256i; 4], offset: __m256i, least: __m256i) -> __m256i {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let low = _mm256_adds_epi16(_mm256_packs_epi32(a, b), offset);
+            let high = _mm256_adds_epi16(_mm256_packs_epi32(c, d), offset);
+            _mm256_max_epu8(_mm256_packus_epi16(low, high), least)
+        }
+    }
+    #[inline(always)]
+    fn in_order(self, bytes: __m256i) -> __m256i {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            // Packing works in halves of 128 bits: each has four bytes of every vector.
+            _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7))
+        }
     }
     #[inline(always)]
     unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m256i; 2] {

@@ -25,6 +25,7 @@ pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
 impl<const VNNI: bool> Simd for Avx512<VNNI> {
     const LANES: usize = 16;
     const QUADS: bool = VNNI;
+    const PACKS: bool = true;
     const FUSED: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
     const MR: usize = 6;
@@ -165,20 +166,22 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
         unsafe { _mm512_dpbusd_epi32(sums, x, w) }
     }
     #[inline(always)]
-    fn pack_bytes(self, [a, b, c, d]: [__m512i; 4]) -> __m512i {
+    fn pack_bytes(self, [a, b, c, d]: [__m512i; 4], offset: __m512i, least: __m512i) -> __m512i {
         // SAFETY: `self` proves the features.
         unsafe {
-            let low = _mm512_set1_epi32(0xff);
-            let [a, b] = [_mm512_and_si512(a, low), _mm512_and_si512(b, low)];
-            let [c, d] = [_mm512_and_si512(c, low), _mm512_and_si512(d, low)];
-            _mm512_packus_epi16(_mm512_packus_epi32(a, b), _mm512_packus_epi32(c, d))
+            let low = _mm512_adds_epi16(_mm512_packs_epi32(a, b), offset);
+            let high = _mm512_adds_epi16(_mm512_packs_epi32(c, d), offset);
+            _mm512_max_epu8(_mm512_packus_epi16(low, high), least)
         }
     }
     #[inline(always)]
-    fn store_quads_partial(self, bytes: __m512i, y: &mut [u8]) {
-        let mask = (1u64 << y.len().min(63)) - 1;
-        // SAFETY: `self` proves the feature; the mask excludes bytes beyond the slice.
-        unsafe { _mm512_mask_storeu_epi8(y.as_mut_ptr().cast(), mask, bytes) }
+    fn in_order(self, bytes: __m512i) -> __m512i {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            // Packing works in quarters of 128 bits: each has four bytes of every vector.
+            let from = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+            _mm512_permutexvar_epi32(from, bytes)
+        }
     }
     #[inline(always)]
     unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m512i; 1] {

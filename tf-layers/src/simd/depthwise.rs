@@ -138,6 +138,43 @@ impl Stencil {
     }
 }
 
+/// Columns of up to four lines of an image of bytes.
+pub(crate) struct Columns<'a> {
+    /// Where each line begins, and the distance from one column to the next.
+    lines: [(*const u8, usize); 4],
+    count: usize,
+    borrowed: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Columns<'a> {
+    /// The first `count` columns of lines, each with the distance from one column to the next. `None` if a line is too short.
+    #[inline(always)]
+    pub fn new<S: Simd>(_: S, lines: [(&'a [u8], usize); 4], count: usize) -> Option<Self> {
+        let last = count.checked_sub(1)?;
+        let fits = lines.iter().all(|&(line, step)| {
+            let end = step.checked_mul(last).and_then(|at| at.checked_add(width::<S>()));
+            end.is_some_and(|end| end <= line.len())
+        });
+        let lines = lines.map(|(line, step)| (line.as_ptr(), step));
+        fits.then_some(Self { lines, count, borrowed: PhantomData })
+    }
+
+    /// The bytes of a column, interleaved. `flip` makes them unsigned.
+    #[inline(always)]
+    pub fn load<S: Simd>(&self, s: S, column: usize, flip: S::I32) -> [S::I32; 4] {
+        let mut rows = [flip; 4];
+        if !holds(column < self.count) {
+            return rows;
+        }
+        for i in 0..4 {
+            let (line, step) = self.lines[i];
+            // SAFETY: every line has enough bytes at its last column, and this one is not after it.
+            rows[i] = s.xor(unsafe { s.load_quads_ptr(line.add(column * step)) }, flip);
+        }
+        s.interleave(rows)
+    }
+}
+
 /// Where the taps of a window of bytes are in an image.
 pub(crate) struct Taps {
     /// The offset of each tap from the first, and zeros for the rest.

@@ -23,6 +23,12 @@ pub(crate) const TARGET_MR: usize =
 /// The largest length of a segment of implicit rows.
 pub(crate) const MAX_SEGMENT: usize = 512;
 
+/// A k of at most this many elements is never split.
+pub(crate) const UNSPLIT_K: usize = 160;
+
+/// The elements of a register tile of copied windows.
+pub(crate) const COPIES: usize = TARGET_MR * UNSPLIT_K;
+
 /// A range of k of each row of a register tile: an entry of an indirection buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Segment<'a, A> {

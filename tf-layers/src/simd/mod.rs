@@ -31,10 +31,12 @@ mod scalar;
 mod wasm;
 
 pub(crate) use bytes::{Bits8, view, view_bools};
-pub(crate) use depthwise::{MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
+pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
-pub(crate) use microkernel::{MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, accumulate};
+pub(crate) use microkernel::{
+    COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
+};
 #[cfg(test)]
 pub(crate) use mul_add::FloatTile;
 pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd, TileShape, U8I8};
@@ -46,6 +48,36 @@ use crate::checked::holds;
 
 /// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
+
+/// Fills `to` with the first bytes of `from`, which must be at least as long.
+///
+/// It copies whole chunks, the last of which may overlap the one before, because a loop over a few bytes is slow.
+#[inline(always)]
+pub(crate) fn copy_front(to: &mut [u8], from: &[u8]) {
+    let len = to.len().min(from.len());
+    let (to, from) = (&mut to[..len], &from[..len]);
+    match len {
+        16.. => copy_chunks::<16>(to, from),
+        8.. => copy_chunks::<8>(to, from),
+        4.. => copy_chunks::<4>(to, from),
+        _ => {
+            for (to, &from) in to.iter_mut().zip(from) {
+                *to = from;
+            }
+        }
+    }
+}
+
+/// Copies at least `N` bytes.
+#[inline(always)]
+fn copy_chunks<const N: usize>(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.as_chunks_mut::<N>().0.iter_mut().zip(from.as_chunks::<N>().0) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to.last_chunk_mut::<N>(), from.last_chunk::<N>()) {
+        *to = *from;
+    }
+}
 
 /// Whether the `n` elements at `at` are among the `len` elements at `begin`. Loops over pointers assert it in debug
 /// builds.
@@ -80,6 +112,9 @@ pub(crate) trait Simd: Copy {
     const COMPACT: bool = false;
     /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
     const QUADS: bool = false;
+    /// Whether `pack_bytes` packs integers with saturation, so that they need not be clamped one vector at a time. Then
+    /// `to_i32` gives `i32::MIN` for NaN and for numbers below the range of `i32`.
+    const PACKS: bool = false;
     /// The rows of a register tile. `MR` by `NR` accumulators fill the registers.
     const MR: usize;
     /// The columns of a register tile: 1 or 4 panels.
@@ -135,7 +170,7 @@ pub(crate) trait Simd: Copy {
     /// Transposes four vectors of bytes: each lane of the result has a byte of every row. Within each 16 bytes of the rows,
     /// vector j of the result has the bytes from 4·j on.
     ///
-    /// Only called if `QUADS`, as are `dot_lanes` and `pack_bytes`.
+    /// Only called if `QUADS`, as is `dot_lanes`.
     #[inline(always)]
     fn interleave(self, rows: [Self::I32; 4]) -> [Self::I32; 4] {
         rows
@@ -145,10 +180,18 @@ pub(crate) trait Simd: Copy {
     fn dot_lanes(self, _x: Self::I32, _w: Self::I32, sums: Self::I32) -> Self::I32 {
         sums
     }
-    /// The lowest bytes of the lanes of four vectors, in the order of the rows that `interleave` takes.
+    /// The integers of four vectors as unsigned bytes, in the order of the rows that `interleave` takes. The 16-bit integers of
+    /// `offset` are added, and then the bytes of `least` are the lower bound. Everything saturates.
+    ///
+    /// Only called if `PACKS`, as is `in_order`.
     #[inline(always)]
-    fn pack_bytes(self, lanes: [Self::I32; 4]) -> Self::I32 {
+    fn pack_bytes(self, lanes: [Self::I32; 4], _offset: Self::I32, _least: Self::I32) -> Self::I32 {
         lanes[0]
+    }
+    /// The bytes of `pack_bytes` in the order of the vectors: first those of the first vector.
+    #[inline(always)]
+    fn in_order(self, bytes: Self::I32) -> Self::I32 {
+        bytes
     }
     /// Loads 4 · `LANES` bytes.
     ///
@@ -322,18 +365,10 @@ pub(crate) trait Simd: Copy {
             // SAFETY: the length was checked.
             return unsafe { self.store_ptr(bytes, y.as_mut_ptr().cast()) };
         }
-        self.store_quads_partial(self.bits(bytes), y);
-    }
-
-    /// Stores the first `y.len()` of 4 · `LANES` bytes, if they are fewer.
-    #[inline(always)]
-    fn store_quads_partial(self, bytes: Self::I32, y: &mut [u8]) {
-        let mut part = [0.0; PANEL];
-        self.store(self.float(bytes), &mut part);
-        let part = part.iter().flat_map(|lane: &f32| lane.to_ne_bytes());
-        for (y, byte) in y.iter_mut().zip(part) {
-            *y = byte;
-        }
+        let mut all = [0; 4 * PANEL];
+        // SAFETY: the array has 4 · `PANEL` bytes, and `PANEL` is at least `LANES`.
+        unsafe { self.store_ptr(bytes, all.as_mut_ptr().cast()) };
+        copy_front(y, &all);
     }
 
     /// Stores the integers of the first `y.len()` columns, at most `PANEL`.

@@ -3,7 +3,7 @@
 use core::hint::black_box;
 use core::marker::PhantomData;
 
-use super::{MAX_SEGMENT, PANEL, Simd};
+use super::{COPIES, MAX_SEGMENT, PANEL, Simd};
 
 /// The largest [`MulAdd::STEP`].
 pub(super) const MAX_STEP: usize = 4;
@@ -39,6 +39,9 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// What products are summed in.
     type Acc: Accumulator;
 
+    /// The memory for copied windows of a convolution.
+    type Copies: Copy + AsRef<[Self::A]> + AsMut<[Self::A]>;
+
     /// What a product must know of its A besides the type.
     type Setup: Copy + Send + Sync + 'static;
 
@@ -51,6 +54,8 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     const BYTES: bool;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
+    /// Memory without windows: at least [`COPIES`] zeros.
+    const COPIES: Self::Copies;
 
     /// The size of a register tile.
     type Tile<S: Simd>: TileShape;
@@ -152,12 +157,14 @@ impl MulAdd for F32 {
     type A = f32;
     type B = f32;
     type Acc = f32;
+    type Copies = [f32; COPIES];
     type Setup = ();
 
     const STEP: usize = 1;
     const SETUP: () = ();
     const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
+    const COPIES: [f32; COPIES] = [0.0; COPIES];
 
     type Tile<S: Simd> = FloatTile<S>;
     type Ready<S: Simd> = ();
@@ -213,6 +220,8 @@ impl MulAdd for U8I8 {
     type A = u8;
     type B = i8;
     type Acc = i32;
+    /// For the windows of several register tiles.
+    type Copies = [u8; 4 * COPIES];
     /// Bits of A to flip: 0x80 if they are those of `i8`, which adds 128.
     type Setup = u8;
 
@@ -220,6 +229,7 @@ impl MulAdd for U8I8 {
     const SETUP: u8 = 0;
     const BYTES: bool = true;
     const ZEROS: &'static [u8] = &[0; MAX_SEGMENT];
+    const COPIES: [u8; 4 * COPIES] = [0; 4 * COPIES];
 
     type Tile<S: Simd> = BytesTile<S>;
     type Ready<S: Simd> = S::I32;

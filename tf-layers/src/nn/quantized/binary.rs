@@ -1,11 +1,12 @@
 //! Sums and products of two quantized tensors.
 
 use super::Byte;
-use super::requantization::bounds;
+use super::requantization::rounding;
 use crate::Context;
 use crate::checked::{part, part_mut};
 use crate::error::Result;
-use crate::simd::{Isa, Kernel, PANEL, Simd};
+use crate::gemm::Rounding;
+use crate::simd::{Isa, Kernel, PANEL, Simd, copy_front};
 use crate::tensor::broadcast::Plan;
 use crate::tensor::{View, ViewMut};
 
@@ -96,11 +97,11 @@ impl QuantizedAdd {
         mut y: ViewMut<'y, Y, R>,
     ) -> Result<View<'y, Y, R>> {
         let plan = Plan::onto([&x1.dims(), &x2.dims()], &y.dims())?;
-        let bounds = bounds::<Y>(self.zero_point, self.min, self.max)?;
+        let rounding = rounding::<Y>(self.zero_point, self.min, self.max)?;
         let flips = [A::FLIP, B::FLIP];
         let (x, y_bits) =
             ([A::bits(x1.as_slice()?), B::bits(x2.as_slice()?)], Y::bits_mut(y.as_mut_slice()?));
-        run_add(cx.isa, Binary { op: *self, plan, x, flips, bounds, zero_point: self.zero_point, y: y_bits });
+        run_add(cx.isa, Binary { op: *self, plan, x, flips, rounding, y: y_bits });
         Ok(y.into_view())
     }
 }
@@ -128,11 +129,11 @@ impl QuantizedMul {
         let plan = Plan::onto([&x1.dims(), &x2.dims()], &y.dims())?;
         A::zero_point(self.x_zero_points[0])?;
         B::zero_point(self.x_zero_points[1])?;
-        let bounds = bounds::<Y>(self.zero_point, self.min, self.max)?;
+        let rounding = rounding::<Y>(self.zero_point, self.min, self.max)?;
         let flips = [A::FLIP, B::FLIP];
         let (x, y_bits) =
             ([A::bits(x1.as_slice()?), B::bits(x2.as_slice()?)], Y::bits_mut(y.as_mut_slice()?));
-        run_mul(cx.isa, Binary { op: *self, plan, x, flips, bounds, zero_point: self.zero_point, y: y_bits });
+        run_mul(cx.isa, Binary { op: *self, plan, x, flips, rounding, y: y_bits });
         Ok(y.into_view())
     }
 }
@@ -176,9 +177,7 @@ struct Binary<'a, O> {
     x: [&'a [u8]; 2],
     /// The bits that make unsigned bytes of the operands.
     flips: [u8; 2],
-    /// The least and greatest result without the zero point.
-    bounds: (f32, f32),
-    zero_point: i32,
+    rounding: Rounding,
     y: &'a mut [u8],
 }
 
@@ -187,38 +186,92 @@ impl<O: Operation> Kernel for Binary<'_, O> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { op, plan, x, flips, bounds, zero_point, y } = self;
-        let (len, advances) = plan.inner_loop();
+        let (len, advances) = self.plan.inner_loop();
         if len == 0 {
             return;
         }
-        let (low, high, zero) = (s.splat(bounds.0), s.splat(bounds.1), s.isplat(zero_point));
+        if self.flips == [0; 2] {
+            self.rows::<S, false>(s, len, advances);
+        } else {
+            self.rows::<S, true>(s, len, advances);
+        }
+    }
+}
+
+impl<O: Operation> Binary<'_, O> {
+    /// Computes all rows. `SIGNED` tells whether an operand may be signed.
+    #[inline(always)]
+    fn rows<S: Simd, const SIGNED: bool>(self, s: S, len: usize, advances: [bool; 2]) {
+        let Self { op, plan, x, flips, rounding, y } = self;
+        let width = const { if S::PACKS { 4 * S::LANES } else { PANEL } };
         for (y, starts) in y.chunks_exact_mut(len).zip(plan.starts()) {
-            let mut at = 0;
-            while at < len {
-                let width = PANEL.min(len - at);
-                let mut panels = [s.int_panel(0); 2];
-                for i in 0..2 {
-                    panels[i] = if advances[i] {
-                        s.load_bytes(part(x[i], starts[i] + at..starts[i] + at + width))
-                    } else {
-                        s.int_panel(x[i].get(starts[i]).copied().unwrap_or(0).into())
-                    };
-                }
-                let mut out = s.int_panel(0);
-                for lane in 0..PANEL / S::LANES {
-                    let mut operands = [s.splat(0.0); 2];
-                    for i in 0..2 {
-                        // The bits of an `i8` become unsigned by adding 128.
-                        let flip = s.isplat(flips[i].into());
-                        operands[i] = s.to_f32(s.isub(s.xor(panels[i][lane], flip), flip));
+            // A number that is broadcast is read again and again.
+            let mut repeated = [[0; 4 * PANEL]; 2];
+            let mut operands = [(&[][..], 0); 2];
+            for (i, repeated) in repeated.iter_mut().enumerate() {
+                let x = part(x[i], starts[i]..);
+                operands[i] = if advances[i] {
+                    (part(x, ..len), width)
+                } else {
+                    repeated.fill(x.first().copied().unwrap_or(0));
+                    (&repeated[..], 0)
+                };
+            }
+            for (block, y) in y.chunks_mut(width).enumerate() {
+                let mut last = [[0; 4 * PANEL]; 2];
+                let mut both = [&[][..]; 2];
+                for ((x, last), (operand, advance)) in both.iter_mut().zip(&mut last).zip(operands) {
+                    *x = part(operand, block * advance..);
+                    if x.len() < width {
+                        copy_front(part_mut(last, ..x.len()), x);
+                        *x = last;
                     }
-                    let result = s.min(s.max(op.apply(s, operands), low), high);
-                    out[lane] = s.iadd(s.to_i32(result), zero);
                 }
-                s.store_bytes(out, part_mut(y, at..at + width));
-                at += width;
+                let [x1, x2] = both;
+                if const { S::PACKS } {
+                    let x1 = four_floats::<S, SIGNED>(s, x1, flips[0]);
+                    let x2 = four_floats::<S, SIGNED>(s, x2, flips[1]);
+                    let results = [
+                        op.apply(s, [x1[0], x2[0]]),
+                        op.apply(s, [x1[1], x2[1]]),
+                        op.apply(s, [x1[2], x2[2]]),
+                        op.apply(s, [x1[3], x2[3]]),
+                    ];
+                    s.store_quads(s.in_order(rounding.pack(s, results)), y);
+                    continue;
+                }
+                let (mut ints, x2) = (s.load_bytes(part(x1, ..PANEL)), s.load_bytes(part(x2, ..PANEL)));
+                for v in 0..PANEL / S::LANES {
+                    let x1 = float::<S, SIGNED>(s, ints[v], flips[0]);
+                    let x2 = float::<S, SIGNED>(s, x2[v], flips[1]);
+                    ints[v] = rounding.round(s, op.apply(s, [x1, x2]));
+                }
+                s.store_bytes(ints, y);
             }
         }
     }
+}
+
+/// The numbers that 4 · `LANES` bytes stand for. See [`float`].
+#[inline(always)]
+fn four_floats<S: Simd, const SIGNED: bool>(s: S, bytes: &[u8], flip: u8) -> [S::F32; 4] {
+    let bytes = part(bytes, ..4 * S::LANES);
+    let mut floats = [s.splat(0.0); 4];
+    for v in 0..4 {
+        let (panel, vector) = (v * S::LANES / PANEL * PANEL, v % (PANEL / S::LANES));
+        let ints = s.load_bytes(part(bytes, panel..panel + PANEL));
+        floats[v] = float::<S, SIGNED>(s, ints[vector], flip);
+    }
+    floats
+}
+
+/// The numbers that bytes stand for. If they are `SIGNED`, `flip` makes unsigned ones of their bits.
+#[inline(always)]
+fn float<S: Simd, const SIGNED: bool>(s: S, bytes: S::I32, flip: u8) -> S::F32 {
+    if const { !SIGNED } {
+        return s.to_f32(bytes);
+    }
+    // The bits of an `i8` become unsigned by adding 128.
+    let flip = s.isplat(flip.into());
+    s.to_f32(s.isub(s.xor(bytes, flip), flip))
 }

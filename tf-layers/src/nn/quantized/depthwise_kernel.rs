@@ -2,8 +2,11 @@
 
 use crate::checked::{copy, part, part_mut};
 use crate::gemm::Requantize;
-use crate::simd::{Kernel, MAX_TAPS, PANEL, Rows, Simd, Taps, WIDEST, Window};
+use crate::simd::{Columns, Kernel, MAX_TAPS, PANEL, Rows, Simd, Taps, WIDEST, Window};
 use crate::window::Axis;
+
+/// The taps in a line of a window that slides, so that each column of the image is interleaved once.
+const SLIDING: usize = 3;
 
 /// Bytes of an image that stay in the level-2 cache.
 const CACHE: usize = 128 * 1024;
@@ -83,6 +86,22 @@ impl<'a> Depthwise<'a> {
         })
     }
 
+    /// Whether windows slide: a column of a window fits into a quad, and neighbouring columns are next to each other.
+    fn slides(&self) -> bool {
+        let [vertical, horizontal] = self.axes;
+        vertical.size <= 4 && horizontal.size == SLIDING && horizontal.dilation == 1
+    }
+
+    /// Where the weights of a tap are among those of all quads. A quad has the taps of a column if the windows slide.
+    fn slot(&self, tap: usize) -> usize {
+        if self.slides() { tap % SLIDING * 4 + tap / SLIDING } else { tap }
+    }
+
+    /// The number of slots.
+    fn slots(&self) -> usize {
+        if self.slides() { 4 * SLIDING } else { self.taps() }
+    }
+
     /// The image and the top of the windows of line `line`.
     fn line(&self, line: usize) -> (&'a [u8], isize) {
         let [vertical, horizontal] = self.axes;
@@ -137,17 +156,25 @@ impl Block<'_> {
         let weights = Weights::new(s, self);
         let padding = [zero; WIDEST];
         let mut copies = [[0; WIDEST]; MAX_TAPS];
+        let slides = const { S::QUADS } && self.of.slides();
         for (i, y) in y.chunks_exact_mut(horizontal.output * channels).enumerate() {
             let (x, top) = self.of.line(first + i);
             let inside = vertical.inside(top);
             let mut column = 0;
             while column < horizontal.output {
+                if const { S::QUADS } && slides && horizontal.origin(column) >= 0 {
+                    let done = self.slide_from(s, &weights, (x, top), &padding, column, y);
+                    column += done;
+                    if done > 0 {
+                        continue;
+                    }
+                }
                 let pixels = self.pixels.min(horizontal.output - column);
                 let (left, last) = (horizontal.origin(column), horizontal.origin(column + pixels - 1));
                 let y = part_mut(y, column * channels + self.channel..);
                 let y = part_mut(y, ..pixels * self.count);
                 let mut window = None;
-                if inside && horizontal.inside(left) && horizontal.inside(last) {
+                if !slides && inside && horizontal.inside(left) && horizontal.inside(last) {
                     let pixel = top as usize * horizontal.input + left as usize;
                     let x = part(x, pixel * channels + self.channel..);
                     window = self.taps.and_then(|taps| taps.of(s, x));
@@ -161,6 +188,91 @@ impl Block<'_> {
                 }
                 column += pixels;
             }
+        }
+    }
+
+    /// Computes the channels of the block in the windows of a line that are inside the image, from `column` on, which slide.
+    /// Returns how many they are.
+    #[inline(always)]
+    fn slide_from<S: Simd>(
+        &self,
+        s: S,
+        weights: &Weights<'_, S>,
+        (x, top): (&[u8], isize),
+        padding: &[u8; WIDEST],
+        column: usize,
+        y: &mut [u8],
+    ) -> usize {
+        let Depthwise { ref axes, channels, .. } = *self.of;
+        let [vertical, horizontal] = axes;
+        let left = horizontal.origin(column) as usize;
+        // Lines in the padding, and those beyond the window, are the same bytes everywhere.
+        let (mut lines, mut room) = ([(&padding[..], 0); 4], usize::MAX);
+        for (tap, line) in lines.iter_mut().enumerate().take(vertical.size) {
+            if let Some(at) = vertical.position(top, tap) {
+                let from = part(x, (at * horizontal.input + left) * channels + self.channel..);
+                *line = (from, channels);
+                room = room.min(from.len());
+            }
+        }
+        // The last columns of the last line may be too short to be read as a whole.
+        let readable = room.checked_sub(4 * S::LANES).map_or(0, |room| room / channels + 1);
+        let count = readable.min((horizontal.input + 1).saturating_sub(left + self.pixels));
+        let advance = horizontal.stride.saturating_mul(self.pixels);
+        let windows = count.checked_sub(SLIDING).map_or(0, |room| room / advance + 1);
+        let windows = windows.min((horizontal.output - column) / self.pixels);
+        let Some(columns) = Columns::new(s, lines, count).filter(|_| windows > 0) else { return 0 };
+        let y = part_mut(y, column * channels + self.channel..);
+        match advance {
+            1 => self.slide::<S, 1>(s, weights, &columns, windows, y),
+            2 => self.slide::<S, 2>(s, weights, &columns, windows, y),
+            _ => self.slide::<S, SLIDING>(s, weights, &columns, windows, y),
+        }
+        windows * self.pixels
+    }
+
+    /// Computes windows that slide by `ADVANCE` columns, or by more if that is `SLIDING`.
+    #[inline(always)]
+    fn slide<S: Simd, const ADVANCE: usize>(
+        &self,
+        s: S,
+        weights: &Weights<'_, S>,
+        columns: &Columns<'_>,
+        windows: usize,
+        y: &mut [u8],
+    ) {
+        let of = self.of;
+        let flip = s.isplat(i32::from_ne_bytes([of.flip; 4]));
+        let advance = if const { ADVANCE < SLIDING } { ADVANCE } else { of.axes[1].stride * self.pixels };
+        let (pitch, width) = (self.pixels * of.channels, self.pixels * self.count);
+        let Requantize { rounding, .. } = of.epilogue;
+        let (quads, bias, multipliers) = (&weights.quads, weights.bias, weights.multipliers);
+        let (mut second, mut third) = (bias, bias);
+        if const { ADVANCE == 1 } {
+            second = columns.load(s, 0, flip);
+        }
+        if const { ADVANCE < SLIDING } {
+            third = columns.load(s, SLIDING - 1 - ADVANCE, flip);
+        }
+        for window in 0..windows {
+            let left = window * advance;
+            let first;
+            if const { ADVANCE == 1 } {
+                (first, second) = (second, third);
+            } else {
+                first = if const { ADVANCE == 2 } { third } else { columns.load(s, left, flip) };
+                second = columns.load(s, left + 1, flip);
+            }
+            third = columns.load(s, left + 2, flip);
+            let sums = dot(s, first, quads[0], bias);
+            let sums = dot(s, second, quads[1], sums);
+            let sums = dot(s, third, quads[2], sums);
+            let mut scaled = multipliers;
+            for i in 0..4 {
+                scaled[i] = s.mul(s.to_f32(sums[i]), multipliers[i]);
+            }
+            let y = part_mut(y, window * pitch..);
+            s.store_quads(rounding.pack(s, scaled), part_mut(y, ..width));
         }
     }
 
@@ -183,11 +295,12 @@ impl Block<'_> {
             let line = part(x, line * horizontal.input * channels..);
             for (tap_x, to) in copies.iter_mut().enumerate() {
                 let tap = tap_y * horizontal.size + tap_x;
+                let slot = if const { S::QUADS } { self.of.slot(tap) } else { tap };
                 if pixels == 1 {
                     let Some(column) = horizontal.position(left, tap_x) else { continue };
                     let row = part(line, column * channels + self.channel..);
                     if row.len() >= self.width {
-                        rows.set(s, tap, row);
+                        rows.set(s, slot, row);
                         continue;
                     }
                     copy(part_mut(to, ..self.count), part(row, ..self.count));
@@ -199,7 +312,7 @@ impl Block<'_> {
                         }
                     }
                 }
-                rows.set(s, tap, to);
+                rows.set(s, slot, to);
             }
         }
     }
@@ -213,7 +326,7 @@ struct Weights<'a, S: Simd> {
     panels: [S::IntPanel; MAX_TAPS],
     panel_bias: S::IntPanel,
     panel_multipliers: S::Panel,
-    /// If `QUADS`: per four taps.
+    /// If `QUADS`: per four taps, or per column if the windows slide.
     quads: [[S::I32; 4]; MAX_TAPS / 4],
     bias: [S::I32; 4],
     multipliers: [S::F32; 4],
@@ -264,16 +377,13 @@ impl<'a, S: Simd> Weights<'a, S> {
             weights.bias[i] = s.bits(s.load(&ordered_ints[i * S::LANES..]));
             weights.multipliers[i] = s.load(&ordered_floats[i * S::LANES..]);
         }
-        for (quad, to) in weights.quads.iter_mut().enumerate().take(taps.div_ceil(4)) {
-            let mut rows = [zero; 4];
-            for (i, row) in rows.iter_mut().enumerate() {
-                let mut bytes = [0; WIDEST];
-                if 4 * quad + i < taps {
-                    repeat(&mut bytes, kernel(4 * quad + i), pixels, i8::cast_unsigned);
-                }
-                *row = s.load_quads(&bytes);
-            }
-            *to = s.interleave(rows);
+        let mut rows = [[0; WIDEST]; MAX_TAPS];
+        for tap in 0..taps {
+            repeat(&mut rows[of.slot(tap)], kernel(tap), pixels, i8::cast_unsigned);
+        }
+        for (to, rows) in weights.quads.iter_mut().zip(rows.as_chunks::<4>().0).take(of.slots().div_ceil(4)) {
+            let [a, b, c, d] = rows;
+            *to = s.interleave([s.load_quads(a), s.load_quads(b), s.load_quads(c), s.load_quads(d)]);
         }
         weights
     }
@@ -286,12 +396,20 @@ impl<'a, S: Simd> Weights<'a, S> {
             let sums = window.sum_panel(s, self.taps, &self.panels, *flip, self.panel_bias);
             return epilogue.store_panel(s, sums, self.panel_multipliers, y);
         }
-        let mut sums = window.sum_quads(s, self.taps, &self.quads, *flip, self.bias);
-        for i in 0..4 {
-            sums[i] = epilogue.round(s, sums[i], self.multipliers[i]);
-        }
-        s.store_quads(s.pack_bytes(sums), y);
+        let sums = window.sum_quads(s, self.of.slots(), &self.quads, *flip, self.bias);
+        s.store_quads(epilogue.pack(s, sums, self.multipliers), y);
     }
+}
+
+/// sums + x·w of a column.
+#[inline(always)]
+fn dot<S: Simd>(s: S, x: [S::I32; 4], w: [S::I32; 4], sums: [S::I32; 4]) -> [S::I32; 4] {
+    [
+        s.dot_lanes(x[0], w[0], sums[0]),
+        s.dot_lanes(x[1], w[1], sums[1]),
+        s.dot_lanes(x[2], w[2], sums[2]),
+        s.dot_lanes(x[3], w[3], sums[3]),
+    ]
 }
 
 /// Fills `to` with `count` copies of `from`, converted. The rest stays.

@@ -1,10 +1,11 @@
 //! Means of quantized tensors over windows and over whole images.
 
 use super::Byte;
-use super::requantization::bounds;
+use super::requantization::rounding;
 use crate::Context;
 use crate::checked::{part, part_mut};
 use crate::error::{Result, require};
+use crate::gemm::Rounding;
 use crate::simd::{Isa, Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, len};
 use crate::window::{Axis, channels_last, check_output, window_axes};
@@ -146,8 +147,7 @@ impl QuantizedAveragePool2d {
             x_zero_point: i32::from(X::zero_point(self.x_zero_point)? ^ X::FLIP),
             multiplier: self.multiplier,
             offset: self.offset,
-            bounds: bounds::<Y>(self.zero_point, self.min, self.max)?,
-            zero_point: self.zero_point,
+            rounding: rounding::<Y>(self.zero_point, self.min, self.max)?,
             x: X::bits(x.as_slice()?),
             y: Y::bits_mut(y.as_mut_slice()?),
         };
@@ -185,7 +185,7 @@ impl QuantizedMean {
         require(count <= MAX_COUNT, "x", TOO_MANY)?;
         let y_bits = Y::bits_mut(y.as_mut_slice()?);
         let x_zero_point = i32::from(X::zero_point(self.x_zero_point)? ^ X::FLIP);
-        let bounds = bounds::<Y>(self.zero_point, self.min, self.max)?;
+        let rounding = rounding::<Y>(self.zero_point, self.min, self.max)?;
         if count == 0 {
             y_bits.fill(self.zero_point.clamp(self.min, self.max) as u8);
             return Ok(y.into_view());
@@ -198,8 +198,7 @@ impl QuantizedMean {
             x_zero_point,
             multiplier: self.multiplier,
             offset: 0.0,
-            bounds,
-            zero_point: self.zero_point,
+            rounding,
             x: X::bits(x.as_slice()?),
             y: y_bits,
         };
@@ -226,9 +225,7 @@ struct Means<'a> {
     multiplier: f32,
     /// Added before the rounding.
     offset: f32,
-    /// The least and greatest result without the zero point.
-    bounds: (f32, f32),
-    zero_point: i32,
+    rounding: Rounding,
     x: &'a [u8],
     y: &'a mut [u8],
 }
@@ -245,15 +242,13 @@ impl Kernel for Means<'_> {
             x_zero_point,
             multiplier,
             offset: moved,
-            bounds,
-            zero_point,
+            rounding,
             x,
             y,
             ..
         } = self;
         let image = vertical.input * horizontal.input * channels;
         let [height, width] = [vertical.output.max(1), horizontal.output.max(1)];
-        let (low, high, zero) = (s.splat(bounds.0), s.splat(bounds.1), s.isplat(zero_point));
         let (flip, moved) = (s.isplat(flip.into()), s.splat(moved));
         for (pixel, y) in y.chunks_exact_mut(channels.max(1)).enumerate() {
             let (line, column) = (pixel / width, pixel % width);
@@ -287,7 +282,7 @@ impl Kernel for Means<'_> {
                 }
                 for lane in 0..PANEL / S::LANES {
                     let mean = s.add(s.mul(s.to_f32(s.iadd(sums[lane], offset)), multiplier), moved);
-                    sums[lane] = s.iadd(s.to_i32(s.min(s.max(mean, low), high)), zero);
+                    sums[lane] = rounding.round(s, mean);
                 }
                 s.store_bytes(sums, part_mut(y, channel..end));
                 channel = end;

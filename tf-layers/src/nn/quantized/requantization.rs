@@ -2,7 +2,7 @@
 
 use super::Byte;
 use crate::error::{Result, check_len, require};
-use crate::gemm::{Dequantize, Requantize};
+use crate::gemm::{Dequantize, Requantize, Rounding};
 
 /// How the sums of a layer become the elements of its result: y = clamp(round(sum·multiplier) + zero point).
 ///
@@ -31,8 +31,8 @@ impl<'w> Requantization<'w> {
     pub(super) fn epilogue<Y: Byte>(&self, bias: &'w [i32], n: usize) -> Result<Requantize<'w>> {
         check_len("multipliers", n, self.multipliers.len())?;
         check_len("bias", n, bias.len())?;
-        let (low, high) = bounds::<Y>(self.zero_point, self.min, self.max)?;
-        Ok(Requantize { bias, multipliers: self.multipliers, zero_point: self.zero_point, low, high })
+        let rounding = rounding::<Y>(self.zero_point, self.min, self.max)?;
+        Ok(Requantize { bias, multipliers: self.multipliers, rounding })
     }
 
     /// The epilogue of `n` columns whose results are floats.
@@ -52,8 +52,8 @@ impl<'w> Requantization<'w> {
     }
 }
 
-/// The least and greatest result without the zero point. Fails unless all are in the range of `Y`.
-pub(super) fn bounds<Y: Byte>(zero_point: i32, min: i32, max: i32) -> Result<(f32, f32)> {
+/// How floats become elements of y. Fails unless all arguments are in the range of `Y`.
+pub(super) fn rounding<Y: Byte>(zero_point: i32, min: i32, max: i32) -> Result<Rounding> {
     let range = Y::MIN..=Y::MAX;
     require(range.contains(&zero_point), "zero_point", "be in the range of the type of y")?;
     require(
@@ -61,5 +61,5 @@ pub(super) fn bounds<Y: Byte>(zero_point: i32, min: i32, max: i32) -> Result<(f3
         "min",
         "be at most max, in the range of the type of y",
     )?;
-    Ok(((min - zero_point) as f32, (max - zero_point) as f32))
+    Ok(Rounding { zero_point, low: min - zero_point, high: max - zero_point, flip: Y::FLIP })
 }
