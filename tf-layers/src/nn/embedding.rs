@@ -1,11 +1,12 @@
 //! Embedding lookup.
 
 use crate::Context;
-use crate::error::{Result, require};
+use crate::checked::{part, part_mut};
+use crate::error::{Result, check_len, require};
 use crate::tensor::index::find;
-use crate::tensor::{Index, Outside, View, ViewMut};
+use crate::tensor::{BF16, F16, Index, Outside, View, ViewMut};
 
-/// Looks up a row of a table for every index.
+/// Looks up a row of a table for every index. The table is a [`View`] of `f32`, [`F16`] or [`BF16`], or [`ScaledRows`].
 ///
 /// ```
 /// use tf_layers::prelude::*;
@@ -21,19 +22,85 @@ use crate::tensor::{Index, Outside, View, ViewMut};
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Embedding<'w> {
+pub struct Embedding<T> {
     /// The name of the index tensor for error messages.
     pub input: &'static str,
     /// The table `[rows, dim]`.
-    pub table: View<'w, f32, 2>,
+    pub table: T,
     /// How indices outside the table are handled.
     pub outside: Outside,
 }
 
-impl<'w> Embedding<'w> {
+/// A table of 8-bit integers with a scale for each row: row i is `integers[i, ..] · scales[i]`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ScaledRows<'w> {
+    /// `[rows, dim]`
+    pub integers: View<'w, i8, 2>,
+    /// `[rows]`
+    pub scales: &'w [f32],
+}
+
+/// The table of an [`Embedding`].
+#[allow(private_bounds)] // sealed
+pub trait Table: sealed::Rows {}
+
+mod sealed {
+    use super::Result;
+
+    pub(crate) trait Rows {
+        fn dims(&self) -> [usize; 2];
+        /// An error unless there is one scale for each row.
+        fn check(&self) -> Result<()>;
+        /// Copies the row `row` to `y`.
+        fn copy(&self, row: usize, y: &mut [f32]) -> Result<()>;
+    }
+}
+
+macro_rules! floats {
+    ($($float:ty),+) => {$(
+        impl Table for View<'_, $float, 2> {}
+        impl sealed::Rows for View<'_, $float, 2> {
+            fn dims(&self) -> [usize; 2] {
+                View::dims(self)
+            }
+            fn check(&self) -> Result<()> {
+                Ok(())
+            }
+            fn copy(&self, row: usize, y: &mut [f32]) -> Result<()> {
+                let from = part(self.as_slice()?, row * y.len()..(row + 1) * y.len());
+                for (y, &x) in y.iter_mut().zip(from) {
+                    *y = x.into();
+                }
+                Ok(())
+            }
+        }
+    )+};
+}
+
+floats!(f32, F16, BF16);
+
+impl Table for ScaledRows<'_> {}
+impl sealed::Rows for ScaledRows<'_> {
+    fn dims(&self) -> [usize; 2] {
+        self.integers.dims()
+    }
+    fn check(&self) -> Result<()> {
+        check_len("scales", self.integers.dims()[0], self.scales.len())
+    }
+    fn copy(&self, row: usize, y: &mut [f32]) -> Result<()> {
+        let scale = self.scales.get(row).copied().unwrap_or_default();
+        let from = part(self.integers.as_slice()?, row * y.len()..(row + 1) * y.len());
+        for (y, &x) in y.iter_mut().zip(from) {
+            *y = f32::from(x) * scale;
+        }
+        Ok(())
+    }
+}
+
+impl<T: Table> Embedding<T> {
     /// Looks up rows of `table` `[rows, dim]`. Indices outside the table are errors, which call the input `x`.
     #[must_use]
-    pub const fn new(table: View<'w, f32, 2>) -> Self {
+    pub const fn new(table: T) -> Self {
         Self { input: "x", table, outside: Outside::Error }
     }
 
@@ -55,10 +122,10 @@ impl<'w> Embedding<'w> {
     }
 
     fn look_up<I: Index>(&self, rows: usize, dim: usize, x: &[I], y: &mut [f32]) -> Result<()> {
-        let table = self.table.as_slice()?;
+        self.table.check()?;
         for position in 0..x.len() {
             let row = find(self.input, self.outside, rows, x, position)?;
-            y[position * dim..][..dim].copy_from_slice(&table[row * dim..][..dim]);
+            self.table.copy(row, part_mut(y, position * dim..(position + 1) * dim))?;
         }
         Ok(())
     }

@@ -40,6 +40,7 @@ mod category_encoding;
 pub(crate) mod conv;
 mod dense;
 mod embedding;
+mod kernel_matrix;
 mod norm;
 mod pool;
 mod quantized;
@@ -55,7 +56,8 @@ pub use conv::{
     WinogradConv2d,
 };
 pub use dense::Dense;
-pub use embedding::Embedding;
+pub use embedding::{Embedding, ScaledRows, Table};
+pub use kernel_matrix::KernelMatrix;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
 pub use quantized::{

@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::{Kernel, PANEL, Simd};
+use crate::tensor::F16;
 
 /// Exists only if the processor has AVX-512F and AVX-512BW, and AVX-512 VNNI if `VNNI` is set.
 #[derive(Clone, Copy)]
@@ -184,6 +185,16 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
     unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m512i; 1] {
         // SAFETY: sixteen bytes are readable by the caller's contract.
         unsafe { [_mm512_cvtepu8_epi32(_mm_loadu_si128(x.cast()))] }
+    }
+    #[inline(always)]
+    fn load_halves(self, x: &[u16; PANEL]) -> [__m512i; 1] {
+        // SAFETY: `self` proves the feature, and the array has 32 bytes.
+        unsafe { [_mm512_cvtepu16_epi32(_mm256_loadu_si256(x.as_ptr().cast()))] }
+    }
+    #[inline(always)]
+    fn load_f16(self, x: &[F16; PANEL]) -> [__m512; 1] {
+        // SAFETY: as for `load_halves`.
+        unsafe { [_mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast()))] }
     }
     #[inline(always)]
     unsafe fn store_bytes_ptr(self, [panel]: [__m512i; 1], y: *mut u8) {

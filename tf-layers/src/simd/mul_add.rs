@@ -4,6 +4,7 @@ use core::hint::black_box;
 use core::marker::PhantomData;
 
 use super::{MAX_SEGMENT, PANEL, Simd};
+use crate::tensor::{BF16, F16};
 
 /// The largest [`MulAdd::STEP`].
 pub(super) const MAX_STEP: usize = 4;
@@ -87,6 +88,15 @@ pub(crate) struct FloatTile<S>(PhantomData<S>);
 
 impl<S: Simd> TileShape for FloatTile<S> {
     const MR: usize = S::MR;
+    const NR: usize = S::NR;
+}
+
+/// The register tile of products of floats with weights of fewer bits, which are widened for each tile. Products with
+/// many rows widen them once, so low tiles suffice.
+pub(crate) struct LowTile<S>(PhantomData<S>);
+
+impl<S: Simd> TileShape for LowTile<S> {
+    const MR: usize = if S::MR < 4 { S::MR } else { 4 };
     const NR: usize = S::NR;
 }
 
@@ -177,6 +187,137 @@ impl MulAdd for F32 {
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma(x, w, sums)
+    }
+}
+
+/// A product of floats with weights that take fewer bits.
+pub(crate) trait SmallWeights: MulAdd<A = f32, Acc = f32, Setup = ()> {
+    /// Stores a row of a panel as floats: one row for each of the `STEP` elements of a column.
+    fn store_row<S: Simd>(s: S, row: Self::Row<S>, to: &mut [f32]);
+}
+
+macro_rules! small_floats {
+    ($($(#[$about:meta])* $product:ident: $weight:ident, $load:ident;)+) => {$(
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $product;
+
+        impl MulAdd for $product {
+            type A = f32;
+            type B = $weight;
+            type Acc = f32;
+            type Setup = ();
+
+            const STEP: usize = 1;
+            const SETUP: () = ();
+            const BYTES: bool = false;
+            const ZEROS: &'static [f32] = F32::ZEROS;
+
+            type Tile<S: Simd> = LowTile<S>;
+            type Ready<S: Simd> = ();
+            type Broadcast<S: Simd> = S::F32;
+            type Row<S: Simd> = S::Panel;
+
+            #[inline(always)]
+            fn ready<S: Simd>(_: S, (): ()) {}
+            #[inline(always)]
+            fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
+                s.splat(x[0])
+            }
+            #[inline(always)]
+            fn row<S: Simd>(s: S, w: &[$weight]) -> S::Panel {
+                match w.first_chunk() {
+                    Some(w) => s.$load(w),
+                    None => s.panel(0.0),
+                }
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
+                s.panel_fma(x, w, sums)
+            }
+        }
+
+        impl SmallWeights for $product {
+            #[inline(always)]
+            fn store_row<S: Simd>(s: S, row: S::Panel, to: &mut [f32]) {
+                s.store_panel(row, to);
+            }
+        }
+    )+};
+}
+
+small_floats! {
+    /// f32 × f16 → f32
+    F32F16: F16, load_f16;
+    /// f32 × bf16 → f32
+    F32BF16: BF16, load_bf16;
+}
+
+/// f32 × i8 → f32, four elements of k at a time, because matrices of bytes are packed so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct F32I8;
+
+/// The bytes at a place of the integers of a panel, as floats. `LEFT` is the number of bits in front of them.
+#[inline(always)]
+fn bytes_to_floats<S: Simd, const LEFT: i32>(s: S, fours: S::IntPanel) -> S::Panel {
+    let mut panel = s.panel(0.0);
+    for i in 0..PANEL / S::LANES {
+        panel[i] = s.to_f32(s.shr::<24>(s.shl::<LEFT>(fours[i])));
+    }
+    panel
+}
+
+impl MulAdd for F32I8 {
+    type A = f32;
+    type B = i8;
+    type Acc = f32;
+    type Setup = ();
+
+    const STEP: usize = U8I8::STEP;
+    const SETUP: () = ();
+    const BYTES: bool = false;
+    const ZEROS: &'static [f32] = F32::ZEROS;
+
+    type Tile<S: Simd> = LowTile<S>;
+    type Ready<S: Simd> = ();
+    type Broadcast<S: Simd> = [S::F32; 4];
+    type Row<S: Simd> = [S::Panel; 4];
+
+    #[inline(always)]
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> [S::F32; 4] {
+        let [a, b, c, d] = x.first_chunk().copied().unwrap_or_default();
+        [s.splat(a), s.splat(b), s.splat(c), s.splat(d)]
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[i8]) -> [S::Panel; 4] {
+        let fours = match w.first_chunk() {
+            Some(w) => s.load_fours(w),
+            None => s.int_panel(0),
+        };
+        [
+            bytes_to_floats::<S, 24>(s, fours),
+            bytes_to_floats::<S, 16>(s, fours),
+            bytes_to_floats::<S, 8>(s, fours),
+            bytes_to_floats::<S, 0>(s, fours),
+        ]
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: [S::F32; 4], w: [S::Panel; 4], sums: S::Panel) -> S::Panel {
+        let sums = s.panel_fma(x[0], w[0], sums);
+        let sums = s.panel_fma(x[1], w[1], sums);
+        let sums = s.panel_fma(x[2], w[2], sums);
+        s.panel_fma(x[3], w[3], sums)
+    }
+}
+
+impl SmallWeights for F32I8 {
+    #[inline(always)]
+    fn store_row<S: Simd>(s: S, row: [S::Panel; 4], to: &mut [f32]) {
+        for (row, to) in row.into_iter().zip(to.chunks_exact_mut(PANEL)) {
+            s.store_panel(row, to);
+        }
     }
 }
 
