@@ -25,11 +25,13 @@ class Embedding(Layer):
 
     ``outside`` says what happens to an index outside the table: ``error``; ``from_end``, where negative indices count
     from the end and others are an error; or ``row``, where they give the last row of the table, which no index reaches.
+    A table of another dtype than float32 is stored so; one of int8 has a scale for each row.
     """
 
     kind = "Embedding"
     table: np.ndarray
     outside: str
+    scales: np.ndarray | None = None
 
     def params(self) -> dict[str, object]:
         return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
@@ -57,7 +59,8 @@ class Embedding(Layer):
         return {0: len(self.table) - (self.outside == "row")}
 
     def weights(self) -> list[Weight]:
-        return [Weight("embeddings", self.table)]
+        scales = [] if self.scales is None else [Weight("scales", self.scales)]
+        return [Weight("embeddings", self.table), *scales]
 
 
 @infers("Gather")

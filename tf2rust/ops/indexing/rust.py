@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tf2rust.ops.core.dims import DimExpr
+from tf2rust.ops.core.dtypes import NARROW
 from tf2rust.ops.core.emit import (
     CX,
     DimValues,
@@ -26,6 +27,7 @@ from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
 from tf2rust.ops.indexing.scatter import ScatterElements, ScatterND
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.indexing.tensor_scatter import TensorScatter
+from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, Item, Operand, array, some, string, struct
 
 _OPS = "tf_layers::ops"
@@ -39,13 +41,15 @@ def _call(function: str, site: Site, *attributes: Operand) -> Expr:
 @layer_field.register
 def _(layer: Embedding, weights: Weights) -> LayerField:
     embedding, view = Item("tf_layers::nn::Embedding"), Item("tf_layers::tensor::View")
-    value = struct(
-        embedding,
-        input=string(layer.x.name),
-        table=view.of("new")(weights.get("embeddings"), array(layer.table.shape)).tried(),
-        outside=outside(layer.outside, len(layer.table)),
-    )
-    return LayerField(embedding.generic("'w"), value)
+    table: Expr = view.of("new")(weights.get("embeddings"), array(layer.table.shape)).tried()
+    dtype = layer.table.dtype.name
+    element = Item(f"tf_layers::tensor::{rust_type(dtype)}") if dtype in NARROW else rust_type(dtype)
+    type = view.generic("'w", element, "2")
+    if layer.scales is not None:
+        rows = Item("tf_layers::nn::ScaledRows")
+        table, type = struct(rows, integers=table, scales=weights.get("scales")), rows.generic("'w")
+    value = struct(embedding, input=string(layer.x.name), table=table, outside=outside(layer.outside, len(layer.table)))
+    return LayerField(embedding.generic(type), value)
 
 
 def outside(outside: str, rows: int) -> Expr:
