@@ -42,7 +42,7 @@ macro_rules! each_kernel {
         let data = packed_steps(&f16, groups, k, n, 1);
         $check(Matrix::new(&data, groups, k, n).unwrap(), floats(&f16), "f16");
         let bf16: Vec<BF16> = w.iter().map(|&w| BF16::from_f32(w)).collect();
-        let data = packed_steps(&bf16, groups, k, n, 1);
+        let data = packed_steps(&bf16, groups, k, n, 2);
         $check(Matrix::new(&data, groups, k, n).unwrap(), floats(&bf16), "bf16");
         let i8: Vec<i8> = w.iter().map(|&w| (w * 127.0) as i8).collect();
         let scales: Vec<f32> = (0..groups * n).map(|i| (i + 1) as f32 / 500.0).collect();
@@ -185,6 +185,6 @@ fn matrices_check_their_length() {
     }
     check::<f32>(1);
     check::<F16>(1);
-    check::<BF16>(1);
+    check::<BF16>(2);
     check::<i8>(4);
 }

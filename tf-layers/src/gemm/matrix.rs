@@ -34,8 +34,8 @@ weights! {
 
 /// One or more k×n matrices of weights, packed in panels of 16 columns.
 ///
-/// A panel of floats holds k rows of 16 elements. A panel of `i8` holds ⌈k/4⌉ rows of 16 · 4 elements, where the elements of
-/// four rows of the matrix are side by side for each column. The last panel of a matrix and the last row of each panel are
+/// A panel of `f32` or `F16` holds k rows of 16 elements. A panel of `i8` holds ⌈k/4⌉ rows of 16 · 4 elements, where the
+/// elements of four rows of the matrix are side by side for each column. A panel of `BF16` has two rows side by side. The last panel of a matrix and the last row of each panel are
 /// padded with zeros.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Matrix<'w, B = f32> {
@@ -88,6 +88,22 @@ impl<'w, B: Weight> Matrix<'w, B> {
 }
 
 /// A k×n matrix of 8-bit integers with a scale for each column: column j is `integers[.., j] · scales[j]`.
+///
+/// ```
+/// use tf_layers::gemm::ScaledMatrix;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // One row is padded to 4, one column to 16.
+/// let mut integers = [0i8; 64];
+/// integers[0] = 3;
+/// let kernel = ScaledMatrix { integers: Matrix::new(&integers, 1, 1, 1)?, scales: &[0.5] };
+/// let mut y = [0.0];
+/// let y = Dense::new(kernel).run(cx, View::new(&[2.0], [1, 1])?, ViewMut::new(&mut y, [1, 1])?)?;
+/// assert_eq!(y.as_slice()?, [3.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScaledMatrix<'w> {
     /// One or more matrices, as in [`Matrix`].

@@ -3,6 +3,7 @@
 //! | group | layers |
 //! |---|---|
 //! | linear | [`Dense`], [`Embedding`] |
+//! | weights of fewer bits | [`KernelMatrix`] of [`Dense`], [`Conv1d`] and [`Conv2d`], [`Table`] of [`Embedding`] |
 //! | convolution | [`Conv1d`], [`Conv2d`], [`Conv3d`], [`DepthwiseConv2d`], [`WinogradConv2d`], [`ConvTranspose`], [`DeformConv`], [`EmbeddingConv1d`], [`DynamicConv`] |
 //! | pooling | [`Pool1d`], [`Pool2d`], [`Pool3d`], [`MaxPool`], [`max_unpool`] |
 //! | normalization | [`LayerNorm`], [`GroupNorm`], [`RmsNorm`], [`UnitNorm`], [`ScaleShift`] (batch normalization) |

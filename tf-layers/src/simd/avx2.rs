@@ -146,18 +146,8 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
         }
     }
     #[inline(always)]
-    fn load_halves(self, x: &[u16; PANEL]) -> [__m256i; 2] {
-        // SAFETY: `self` proves the feature, and the array has 32 bytes.
-        unsafe {
-            [
-                _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().cast())),
-                _mm256_cvtepu16_epi32(_mm_loadu_si128(x.as_ptr().add(8).cast())),
-            ]
-        }
-    }
-    #[inline(always)]
     fn load_f16(self, x: &[F16; PANEL]) -> [__m256; 2] {
-        // SAFETY: as for `load_halves`.
+        // SAFETY: `self` proves the features, and the array has 32 bytes.
         unsafe {
             [
                 _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())),

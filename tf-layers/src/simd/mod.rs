@@ -296,19 +296,13 @@ pub(crate) trait Simd: Copy {
         self.load_ints(&fours)
     }
 
-    /// Loads a panel of 16-bit integers, which have no sign.
-    #[inline(always)]
-    fn load_halves(self, x: &[u16; PANEL]) -> Self::IntPanel {
-        self.load_ints(&x.map(i32::from))
-    }
-
     /// Loads a panel of `F16`. Every one is an `f32`; a NaN stays one.
     #[inline(always)]
     fn load_f16(self, x: &[F16; PANEL]) -> Self::Panel {
         // The exponents of f16 are 112 less than those of f32. A product with 2¹¹² corrects them, and normalizes
         // subnormal numbers. Infinities and NaN need all bits of the exponent.
-        let (halves, rebias) =
-            (self.load_halves(&x.map(F16::to_bits)), self.splat(f32::from_bits(0xef << 23)));
+        let halves = self.load_ints(&x.map(|x| i32::from(x.to_bits())));
+        let rebias = self.splat(f32::from_bits(0xef << 23));
         let special = self.float(self.isplat(0x1f << 23));
         let mut panel = self.panel(0.0);
         for i in 0..PANEL / Self::LANES {
@@ -321,15 +315,27 @@ pub(crate) trait Simd: Copy {
         panel
     }
 
-    /// Loads a panel of `BF16`.
+    /// Loads two `BF16` of each column of a panel, the first of them in the lower bits of the integers.
     #[inline(always)]
-    fn load_bf16(self, x: &[BF16; PANEL]) -> Self::Panel {
-        let halves = self.load_halves(&x.map(BF16::to_bits));
-        let mut panel = self.panel(0.0);
-        for i in 0..PANEL / Self::LANES {
-            panel[i] = self.float(self.shl::<16>(halves[i]));
+    fn load_pairs(self, x: &[BF16; 2 * PANEL]) -> Self::IntPanel {
+        let mut pairs = [0; PANEL];
+        for (pair, [low, high]) in pairs.iter_mut().zip(x.as_chunks().0) {
+            *pair = i32::from(low.to_bits()) | i32::from(high.to_bits()) << 16;
         }
-        panel
+        self.load_ints(&pairs)
+    }
+
+    /// The bytes of each column, from the lowest to the highest, as floats times 2²⁴.
+    #[inline(always)]
+    fn split_fours(self, fours: Self::IntPanel) -> [Self::Panel; 4] {
+        let (mut panels, top) = ([self.panel(0.0); 4], self.isplat(0xff << 24));
+        for i in 0..PANEL / Self::LANES {
+            panels[0][i] = self.to_f32(self.shl::<24>(fours[i]));
+            panels[1][i] = self.to_f32(self.and(self.shl::<16>(fours[i]), top));
+            panels[2][i] = self.to_f32(self.and(self.shl::<8>(fours[i]), top));
+            panels[3][i] = self.to_f32(self.and(fours[i], top));
+        }
+        panels
     }
 
     /// Loads the integers of the first `x.len()` columns, at most `PANEL`. The others are 0.
