@@ -112,14 +112,14 @@ def _arrays(converted: Converted) -> dict[str, np.ndarray]:
 
 
 _FIELDS = {
-    "f16": ["Embedding<View<'w, F16, 2>>", "Conv1d<'w, Matrix<'w, F16>>", "Dense<'w, Matrix<'w, F16>>", "Dense<'w>"],
+    "f16": ["SmallEmbedding<View<'w, F16, 2>>", "Conv1d<'w, Matrix<'w, F16>>", "Dense<'w, Matrix<'w, F16>>", "Dense<'w>"],
     "bf16": [
-        "Embedding<View<'w, BF16, 2>>",
+        "SmallEmbedding<View<'w, BF16, 2>>",
         "Conv1d<'w, Matrix<'w, BF16>>",
         "Dense<'w, Matrix<'w, BF16>>",
         "Dense<'w>",
     ],
-    "int8": ["Embedding<ScaledRows<'w>>", "Conv1d<'w, ScaledMatrix<'w>>", "Dense<'w, ScaledMatrix<'w>>", "Dense<'w>"],
+    "int8": ["SmallEmbedding<ScaledRows<'w>>", "Conv1d<'w, ScaledMatrix<'w>>", "Dense<'w, ScaledMatrix<'w>>", "Dense<'w>"],
 }
 
 
@@ -130,7 +130,7 @@ def test_large_weights_are_stored_small(tmp_path: Path, kind: str, stored_as: st
     assert sorted(array.size for array in large) == [32 * 16 * 9, 300 * 16, 384 * 70]
     assert {array.dtype.name for array in large} == {stored_as}
     text = (converted.crate / "src" / "model.rs").read_text()
-    assert re.findall(r"^    \w+: ((?:Embedding|Conv1d|Dense)<.*>),$", text, re.MULTILINE) == _FIELDS[kind]
+    assert re.findall(r"^    \w+: ((?:SmallEmbedding|Conv1d|Dense)<.*>),$", text, re.MULTILINE) == _FIELDS[kind]
     (agreement,) = converted.agreements
     assert agreement.signal_to_noise > {"f16": 65, "bf16": 45, "int8": 35}[kind]
     assert agreement.same_class >= agreement.rows - 1

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
 use tf_layers::gemm::{Matrix, ScaledMatrix, Weight};
-use tf_layers::nn::{Activation, Conv1d, Conv2d, Dense, Embedding, KernelMatrix, ScaledRows, Table};
+use tf_layers::nn::{Activation, Conv1d, Conv2d, Dense, KernelMatrix, ScaledRows, SmallEmbedding, SmallTable};
 use tf_layers::tensor::{BF16, F16, View};
 use tf_layers::{Error, Isa};
 
@@ -146,9 +146,9 @@ fn sequences() {
 
 #[test]
 fn embeddings() {
-    fn check<T: Table>(table: T, expected: &[f32]) {
+    fn check<T: SmallTable>(table: T, expected: &[f32]) {
         let mut y = [0.0; 4];
-        let layer = Embedding::new(table);
+        let layer = SmallEmbedding::new(table);
         on(isas()[0], |cx| layer.run(cx, view(&[2i64, 0], [2]), view_mut(&mut y, [2, 2])).map(|_| ()))
             .unwrap();
         assert_eq!(y, expected);
@@ -171,7 +171,7 @@ fn scales_of_another_number() {
         on(isas()[0], |cx| layer.run(cx, view(&[1.0, 2.0], [1, 2]), view_mut(&mut y, [1, 1])).map(|_| ()));
     assert_eq!(found, Err(Error::Length { what: "scales", expected: 1, found: 2 }));
     let integers = View::new(&[1i8, 2], [2, 1]).unwrap();
-    let layer = Embedding::new(ScaledRows { integers, scales: &[1.0] });
+    let layer = SmallEmbedding::new(ScaledRows { integers, scales: &[1.0] });
     let found = on(isas()[0], |cx| layer.run(cx, view(&[0], [1]), view_mut(&mut y, [1, 1])).map(|_| ()));
     assert_eq!(found, Err(Error::Length { what: "scales", expected: 2, found: 1 }));
 }

@@ -1,12 +1,11 @@
 //! Embedding lookup.
 
 use crate::Context;
-use crate::checked::{part, part_mut};
-use crate::error::{Result, check_len, require};
+use crate::error::{Result, require};
 use crate::tensor::index::find;
-use crate::tensor::{BF16, F16, Index, Outside, View, ViewMut};
+use crate::tensor::{Index, Outside, View, ViewMut};
 
-/// Looks up a row of a table for every index. The table is a [`View`] of `f32`, [`F16`] or [`BF16`], or [`ScaledRows`].
+/// Looks up a row of a table for every index. The table of a quantized model holds integers.
 ///
 /// ```
 /// use tf_layers::prelude::*;
@@ -22,85 +21,19 @@ use crate::tensor::{BF16, F16, Index, Outside, View, ViewMut};
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Embedding<T> {
+pub struct Embedding<'w, T = f32> {
     /// The name of the index tensor for error messages.
     pub input: &'static str,
     /// The table `[rows, dim]`.
-    pub table: T,
+    pub table: View<'w, T, 2>,
     /// How indices outside the table are handled.
     pub outside: Outside,
 }
 
-/// A table of 8-bit integers with a scale for each row: row i is `integers[i, ..] · scales[i]`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ScaledRows<'w> {
-    /// `[rows, dim]`
-    pub integers: View<'w, i8, 2>,
-    /// `[rows]`
-    pub scales: &'w [f32],
-}
-
-/// The table of an [`Embedding`].
-#[allow(private_bounds)] // sealed
-pub trait Table: sealed::Rows {}
-
-mod sealed {
-    use super::Result;
-
-    pub(crate) trait Rows {
-        fn dims(&self) -> [usize; 2];
-        /// An error unless there is one scale for each row.
-        fn check(&self) -> Result<()>;
-        /// Copies the row `row` to `y`.
-        fn copy(&self, row: usize, y: &mut [f32]) -> Result<()>;
-    }
-}
-
-macro_rules! floats {
-    ($($float:ty),+) => {$(
-        impl Table for View<'_, $float, 2> {}
-        impl sealed::Rows for View<'_, $float, 2> {
-            fn dims(&self) -> [usize; 2] {
-                View::dims(self)
-            }
-            fn check(&self) -> Result<()> {
-                Ok(())
-            }
-            fn copy(&self, row: usize, y: &mut [f32]) -> Result<()> {
-                let from = part(self.as_slice()?, row * y.len()..(row + 1) * y.len());
-                for (y, &x) in y.iter_mut().zip(from) {
-                    *y = x.into();
-                }
-                Ok(())
-            }
-        }
-    )+};
-}
-
-floats!(f32, F16, BF16);
-
-impl Table for ScaledRows<'_> {}
-impl sealed::Rows for ScaledRows<'_> {
-    fn dims(&self) -> [usize; 2] {
-        self.integers.dims()
-    }
-    fn check(&self) -> Result<()> {
-        check_len("scales", self.integers.dims()[0], self.scales.len())
-    }
-    fn copy(&self, row: usize, y: &mut [f32]) -> Result<()> {
-        let scale = self.scales.get(row).copied().unwrap_or_default();
-        let from = part(self.integers.as_slice()?, row * y.len()..(row + 1) * y.len());
-        for (y, &x) in y.iter_mut().zip(from) {
-            *y = f32::from(x) * scale;
-        }
-        Ok(())
-    }
-}
-
-impl<T: Table> Embedding<T> {
+impl<'w, T: Copy> Embedding<'w, T> {
     /// Looks up rows of `table` `[rows, dim]`. Indices outside the table are errors, which call the input `x`.
     #[must_use]
-    pub const fn new(table: T) -> Self {
+    pub const fn new(table: View<'w, T, 2>) -> Self {
         Self { input: "x", table, outside: Outside::Error }
     }
 
@@ -113,19 +46,19 @@ impl<T: Table> Embedding<T> {
         &self,
         _: &mut Context<'_>,
         x: View<'_, I, P>,
-        mut y: ViewMut<'y, f32, R>,
-    ) -> Result<View<'y, f32, R>> {
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
         let ([rows, dim], x) = (self.table.dims(), x.as_slice()?);
         require(y.rows() == x.len() && y.columns() == dim, "y", "have one row of the table for each index")?;
         self.look_up(rows, dim, x, y.as_mut_slice()?)?;
         Ok(y.into_view())
     }
 
-    fn look_up<I: Index>(&self, rows: usize, dim: usize, x: &[I], y: &mut [f32]) -> Result<()> {
-        self.table.check()?;
+    fn look_up<I: Index>(&self, rows: usize, dim: usize, x: &[I], y: &mut [T]) -> Result<()> {
+        let table = self.table.as_slice()?;
         for position in 0..x.len() {
             let row = find(self.input, self.outside, rows, x, position)?;
-            self.table.copy(row, part_mut(y, position * dim..(position + 1) * dim))?;
+            y[position * dim..][..dim].copy_from_slice(&table[row * dim..][..dim]);
         }
         Ok(())
     }

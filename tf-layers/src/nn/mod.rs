@@ -3,7 +3,7 @@
 //! | group | layers |
 //! |---|---|
 //! | linear | [`Dense`], [`Embedding`] |
-//! | weights of fewer bits | [`KernelMatrix`] of [`Dense`], [`Conv1d`] and [`Conv2d`], [`Table`] of [`Embedding`] |
+//! | weights of fewer bits | [`KernelMatrix`] of [`Dense`], [`Conv1d`] and [`Conv2d`]; [`SmallEmbedding`] |
 //! | convolution | [`Conv1d`], [`Conv2d`], [`Conv3d`], [`DepthwiseConv2d`], [`WinogradConv2d`], [`ConvTranspose`], [`DeformConv`], [`EmbeddingConv1d`], [`DynamicConv`] |
 //! | pooling | [`Pool1d`], [`Pool2d`], [`Pool3d`], [`MaxPool`], [`max_unpool`] |
 //! | normalization | [`LayerNorm`], [`GroupNorm`], [`RmsNorm`], [`UnitNorm`], [`ScaleShift`] (batch normalization) |
@@ -47,6 +47,7 @@ mod pool;
 mod quantized;
 mod recurrent;
 mod scale_shift;
+mod small_embedding;
 
 pub use activation::Activation;
 pub use additive_attention::AdditiveAttention;
@@ -57,7 +58,7 @@ pub use conv::{
     WinogradConv2d,
 };
 pub use dense::Dense;
-pub use embedding::{Embedding, ScaledRows, Table};
+pub use embedding::Embedding;
 pub use kernel_matrix::KernelMatrix;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
@@ -70,6 +71,7 @@ pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };
 pub use scale_shift::ScaleShift;
+pub use small_embedding::{ScaledRows, SmallEmbedding, SmallTable};
 
 /// Borrows the elements of an optional output `what`, if it is requested. Fails if its dims differ from `dims`, as
 /// `must` says.

@@ -23,9 +23,11 @@ _INDICES = ("float32", "int32", "int64", "uint8", "int8")
 class Embedding(Layer):
     """``table[x]``: [...] → [..., dim]. Indices are integers, or floats, which are truncated.
 
+    The table holds float32 numbers or, if only a layer on integers reads them, 8-bit integers. It is the last pass that
+    makes a table of another dtype than the result; one of int8 then has a scale for each row.
+
     ``outside`` says what happens to an index outside the table: ``error``; ``from_end``, where negative indices count
     from the end and others are an error; or ``row``, where they give the last row of the table, which no index reaches.
-    A table of another dtype than float32 is stored so; one of int8 has a scale for each row.
     """
 
     kind = "Embedding"
