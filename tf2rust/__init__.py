@@ -45,6 +45,7 @@ def convert(
     states: Mapping[str, str] | None = None,
     stream: str | None = None,
     quantize: str | None = None,
+    weights: str | None = None,
     calibrate: _Path | _Arrays | None = None,
     calibration_method: str | None = None,
     keep_float: Sequence[str] = (),
@@ -121,6 +122,7 @@ def convert(
                     quantization=Settings.of(
                         {
                             "quantize": quantize,
+                            "weights": weights,
                             "calibrate": files.arrays(calibrate, "calibrate"),
                             "calibration_method": calibration_method,
                             "keep_float": (keep_float,) if isinstance(keep_float, str) else tuple(keep_float),

@@ -49,6 +49,7 @@ from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.passes.optimise import optimise
+from tf2rust.passes.small_weights import store_small
 from tf2rust.proof.agreement import Agreement, agreement
 from tf2rust.proof.proof import Proof
 from tf2rust.proof.prove import prove
@@ -56,11 +57,13 @@ from tf2rust.proof.samples.attempts import OnlySizesError
 from tf2rust.proof.samples.features import Features, read_features
 from tf2rust.publish import check_target, publish
 from tf2rust.quantization.dynamic import quantize_dynamically
+from tf2rust.quantization.graph import FloatGraph
 from tf2rust.quantization.opset import with_channel_scales
 from tf2rust.quantization.quantize import quantize
 from tf2rust.quantization.result import Quantized
 from tf2rust.quantization.samples import collect_evidence
-from tf2rust.quantization.settings import DYNAMIC, INT8, Settings
+from tf2rust.quantization.settings import DYNAMIC, INT8, WEIGHTS, Settings
+from tf2rust.quantization.weights import round_weights
 from tf2rust.source import (
     Source,
     onnx_runtime,
@@ -139,7 +142,8 @@ class Options:
 
     def _check_quantization(self, settings: Settings) -> None:
         if self.states or self.stream is not None:
-            raise UsageError("--quantize needs a model without states; remove --state and --stream, or --quantize")
+            option = settings.option
+            raise UsageError(f"{option} needs a model without states; remove --state and --stream, or {option}")
         if settings.mode == INT8 and settings.calibrate is None and self.path_to_fv is None:
             raise UsageError("--quantize int8 needs samples to calibrate with; give --calibrate or --path_to_fv")
 
@@ -350,6 +354,8 @@ def convert(source: Source, options: Options, progress: Progress = silent) -> Co
         # Fused layers own new weights. Fusing last keeps them from being in memory together with a running session's
         # weights.
         found, graph = _finish(source, matched)
+        if options.quantization is not None and options.quantization.weights:
+            store_small(graph, WEIGHTS[options.quantization.weights])
         model = build(graph, inplace=options.enable_inplace, memdrop=options.enable_memdrop)
         digest = sha256(source.path)
         crate_options = CrateOptions(options.model_name, source.path.name, digest, options.tf_layers, options.license)
@@ -418,7 +424,9 @@ def _quantized(
 ) -> tuple[Source, _Read, Quantized]:
     """The quantized model, whose reference is ONNX Runtime, and what reads the samples that prove it."""
     if source.states:
-        raise ConversionError("--quantize needs a model without states, but this one keeps a state between calls.")
+        raise ConversionError(
+            f"{settings.option} needs a model without states, but this one keeps a state between calls."
+        )
     source = with_channel_scales(source)
     with stage("matching layers", progress):
         matched = _match(source, dims)
@@ -427,7 +435,11 @@ def _quantized(
         found, _ = _finish(source, matched)
     names = {node: row.name for row in found.layers for node in row.nodes}
     analysis = analyse(source.proto, dims, source.weights)
-    if settings.mode == DYNAMIC:
+    if settings.weights:
+        with stage("rounding weights", progress):
+            graph = FloatGraph(source.proto, source.weights, analysis)
+            made = round_weights(graph, names, settings, partial(_stored, source, dims, WEIGHTS[settings.weights]))
+    elif settings.mode == DYNAMIC:
         with stage("quantizing", progress):
             made = quantize_dynamically(source, analysis, names, settings)
     else:
@@ -436,6 +448,18 @@ def _quantized(
     framework = f"{onnx_runtime()} on the quantized model"
     changed = replace(source, proto=made.proto, weights=made.weights, run=run, framework=framework, node_layers=names)
     return changed, lambda graph: tested, made
+
+
+def _stored(
+    source: Source, dims: Mapping[str, Size], dtype: str, proto: onnx.ModelProto, weights: dict[str, np.ndarray]
+) -> tuple[set[str], dict[str, str]]:
+    """The nodes of the layers of a model that store their weights as ``dtype``, and the reasons of the other nodes."""
+    source = replace(source, proto=proto, weights=weights)
+    _, graph = _finish(source, _match(source, dims))
+    reasons = store_small(graph, dtype)
+    nodes = {node: layer for layer in graph.walk() for node in layer.nodes}
+    small = {node for node, layer in nodes.items() if any(weight.array.dtype == dtype for weight in layer.weights())}
+    return small, {node: reasons[layer] for node, layer in nodes.items() if layer in reasons}
 
 
 def _with_original(proof: Proof, original: Source, quantized: Quantized) -> Proof:

@@ -19,7 +19,7 @@ from tf2rust.classifier.thresholds import DEFAULT_RATES, LEVELS, check_rates
 from tf2rust.errors import UsageError
 from tf2rust.ops.core.dims import Size
 from tf2rust.process import limits
-from tf2rust.quantization.settings import DEFAULT_METHOD, METHODS
+from tf2rust.quantization.settings import DEFAULT_METHOD, METHODS, WEIGHTS
 from tf2rust.stages import brief
 
 SAMPLES, CLASSIFIER, QUANTIZATION, GENERATED, MODEL, RUN = (
@@ -165,6 +165,14 @@ Quantize = Annotated[
         "--quantize",
         help="int8: compute with 8-bit integers, calibrated on samples; dynamic: store weights as 8-bit integers and "
         "find the ranges of activations while the model runs.",
+        rich_help_panel=QUANTIZATION,
+    ),
+]
+SmallWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        help=f"Store the weights of large layers as {', '.join(WEIGHTS)}, and compute in float32.",
         rich_help_panel=QUANTIZATION,
     ),
 ]

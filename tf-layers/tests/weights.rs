@@ -2,6 +2,7 @@
 
 use tf_layers::Error;
 use tf_layers::io::{Aligned, Blob, Dtype, Entry, ModelWeights, Npz, NpzWriter, pack, pack_models};
+use tf_layers::tensor::{BF16, F16};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];
 
@@ -78,6 +79,30 @@ fn matrices_of_bytes() {
         assert_eq!(blob.typed_matrices::<i8>(1, 2, 5, 17).unwrap().groups(), 2);
         assert!(blob.typed_matrix::<i8>(0, 34, 5).is_err());
         assert!(blob.matrix(0, 5, 34).is_err());
+    });
+}
+
+/// Panels of bf16 have the elements of two rows side by side for each column.
+#[test]
+fn matrices_of_bf16() {
+    let numbers: Vec<u16> = (0..3 * 17).map(|i| 1000 + i).collect();
+    let mut writer = NpzWriter::new();
+    writer.add("w", &[3, 17], &numbers).unwrap();
+    let archive = writer.finish();
+    let entries = [Entry::typed_matrix("w", Dtype::U16, 3, 17)];
+    let blob = pack(&Npz::parse(&archive).unwrap(), &entries, ARCHITECTURE).unwrap();
+    let mut expected = Vec::new();
+    for (panel, pair, i) in (0..128).map(|i| (i / 64, i / 32 % 2, i % 32)) {
+        let (row, column) = (pair * 2 + i % 2, panel * 16 + i / 2);
+        let number = if row < 3 && column < 17 { numbers[row * 17 + column] } else { 0 };
+        expected.extend(number.to_le_bytes());
+    }
+    assert!(blob.ends_with(&expected));
+    aligned(&blob, |blob| {
+        let parts = [blob];
+        let blob = Blob::parse(&parts, ARCHITECTURE).unwrap();
+        assert_eq!(blob.typed_matrix::<BF16>(0, 3, 17).unwrap().cols(), 17);
+        assert!(blob.typed_matrix::<F16>(0, 3, 17).is_err());
     });
 }
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 INT8, DYNAMIC = "int8", "dynamic"
 MODES = (INT8, DYNAMIC)
+WEIGHTS = {"f16": "float16", "bf16": "bfloat16", "int8": "int8"}
+"""The values of ``--weights``, and the dtypes that the weights get."""
 MIN_MAX, PERCENTILE, MEAN_SQUARED_ERROR = METHODS = ("minmax", "percentile", "mse")
 DEFAULT_METHOD = MEAN_SQUARED_ERROR
 TOP_1, RELATIVE_RMS, AUC = LOSSES = ("top1", "rms", "auc")
@@ -61,26 +63,43 @@ class MaxLoss:
 
 @dataclass(frozen=True)
 class Settings:
-    """How a model is quantized: ``--quantize`` and the options that belong to it."""
+    """How a model is quantized: ``--quantize`` and the options that belong to it.
+
+    With ``--weights``, only weights are rounded: ``mode`` is then empty and ``weights`` a key of ``WEIGHTS``.
+    """
 
     mode: str
     calibrate: Path | None = None
     method: str = DEFAULT_METHOD
     keep_float: Sequence[str] = ()
     max_loss: MaxLoss | None = None
+    weights: str = ""
 
     def __post_init__(self) -> None:
         """Raises UsageError for values that do not exist."""
-        if self.mode not in MODES:
+        if self.weights and self.weights not in WEIGHTS:
+            raise UsageError(f"--weights {self.weights}: must be one of {', '.join(WEIGHTS)}")
+        if self.mode not in (("",) if self.weights else MODES):
             raise UsageError(f"--quantize {self.mode}: must be one of {', '.join(MODES)}")
         if self.method not in METHODS:
             raise UsageError(f"--calibration_method {self.method}: must be one of {', '.join(METHODS)}")
 
+    @property
+    def option(self) -> str:
+        """The option that a message is about."""
+        return "--weights" if self.weights else "--quantize"
+
     @staticmethod
     def of(given: Mapping[str, Any]) -> Settings | None:
-        """The settings of the options ``given`` by name; None without ``--quantize``."""
+        """The settings of the options ``given`` by name; None without ``--quantize`` and ``--weights``."""
         mode = given["quantize"]
         unused = [name for name in _OF_INT8 if given[name] not in (None, (), [])]
+        if given["weights"] is not None:
+            if mode is not None:
+                raise UsageError("give --quantize or --weights, not both: --quantize stores weights as 8-bit integers")
+            if wrong := [name for name in unused if name != "keep_float"]:
+                raise UsageError(f"--{wrong[0]} has no meaning with --weights; remove it")
+            return Settings("", keep_float=tuple(given["keep_float"] or ()), weights=str(given["weights"]) or "''")
         if unused and mode is None:
             raise UsageError(f"--{unused[0]} has no meaning without --quantize int8; add it, or remove --{unused[0]}")
         if mode is None:
@@ -99,7 +118,8 @@ class Settings:
     def named(self) -> dict[str, object]:
         """The options that differ from their defaults, by their names on the command line, except for the file."""
         return {
-            "quantize": self.mode,
+            "quantize": self.mode or None,
+            "weights": self.weights or None,
             "calibration_method": None if self.method == DEFAULT_METHOD else self.method,
             "keep_float": list(self.keep_float) or None,
             "max_loss": None if self.max_loss is None else str(self.max_loss),

@@ -81,6 +81,11 @@ class Item(Expr):
 
     path: str
     tail: str = ""
+    arguments: tuple[Item, ...] = ()
+    """The types in ``tail``."""
+
+    def children(self) -> Sequence[Expr]:
+        return self.arguments
 
     @property
     def imported(self) -> str:
@@ -94,9 +99,10 @@ class Item(Expr):
             name = f"{module.rpartition('::')[2]}::{name}"
         return name + self.tail
 
-    def generic(self, arguments: str) -> Item:
+    def generic(self, *arguments: str | Item) -> Item:
         """The type with these generic arguments."""
-        return Item(self.path, f"{self.tail}<{arguments}>")
+        types = tuple(argument for argument in arguments if isinstance(argument, Item))
+        return Item(self.path, f"{self.tail}<{', '.join(map(str, arguments))}>", types)
 
     def of(self, tail: str) -> Item:
         """The variant or associated function ``tail`` of this type."""

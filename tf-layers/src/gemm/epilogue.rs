@@ -185,6 +185,54 @@ impl Epilogue<f32> for Linear<'_> {
     }
 }
 
+/// The epilogue of a linear layer whose columns of B have scales: C = rectifier(A·B·scales + bias), with the options of
+/// [`Linear`].
+#[derive(Clone, Copy)]
+pub(crate) struct Scaled<'a> {
+    /// One number for each column.
+    pub scales: &'a [f32],
+    pub linear: Linear<'a>,
+}
+
+impl Epilogue<f32> for Scaled<'_> {
+    type Output = f32;
+    const PARTIAL_SUMS: bool = true;
+
+    #[inline(always)]
+    fn block(self, first: bool, last: bool) -> Self {
+        Self { linear: self.linear.block(first, last), ..self }
+    }
+
+    fn columns(self, range: Range<usize>) -> Self {
+        Self { scales: part(self.scales, range.clone()), linear: self.linear.columns(range) }
+    }
+
+    #[inline(always)]
+    fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, _: Tile) -> [[S::Panel; P]; MR] {
+        [[s.panel(0.0); P]; MR]
+    }
+
+    #[inline(always)]
+    fn store<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        mut sums: [[S::Panel; P]; MR],
+        c: &mut [f32],
+    ) {
+        let scales = load::<S, f32, P>(s, tile.columns_of(self.scales));
+        let bias = self.linear.start::<S, 1, P>(s, tile)[0];
+        for i in 0..MR {
+            for j in 0..P {
+                for lane in 0..PANEL / S::LANES {
+                    sums[i][j][lane] = s.fma(sums[i][j][lane], scales[j][lane], bias[j][lane]);
+                }
+            }
+        }
+        self.linear.store(s, tile, sums, c);
+    }
+}
+
 /// Loads a row of `P` panels. Only the last panel may be incomplete; its missing elements are zero.
 #[inline(always)]
 pub(super) fn load<S: Simd, A: Accumulator, const P: usize>(s: S, from: &[A]) -> [A::Panel<S>; P] {

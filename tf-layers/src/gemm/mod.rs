@@ -21,15 +21,17 @@ mod pack;
 mod requantize;
 #[cfg(test)]
 mod tests;
+mod widen;
 
 use core::ops::Range;
 
-pub(crate) use epilogue::{Epilogue, Linear, Rectifier};
+pub(crate) use epilogue::{Epilogue, Linear, Rectifier, Scaled};
 pub(crate) use lhs::{Lhs, RowMajor};
 pub(crate) use matrix::sealed::Packed;
-pub use matrix::{Matrix, Weight};
+pub use matrix::{Matrix, ScaledMatrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
 pub(crate) use requantize::{Dequantize, Requantize, Rounding};
+pub(crate) use widen::widen;
 
 use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
@@ -147,6 +149,11 @@ impl<'a> Gemm<'a, F32, Linear<'a>> {
     /// Sets whether the product is added to the previous contents of C.
     pub fn accumulate(self, accumulate: bool) -> Self {
         Self { epilogue: Linear { accumulate, ..self.epilogue }, ..self }
+    }
+
+    /// Sets all options of the epilogue.
+    pub fn linear(self, linear: Linear<'a>) -> Self {
+        Self { epilogue: linear, ..self }
     }
 
     /// Sets the function of the results.

@@ -1,6 +1,4 @@
 //! Products of other number types than f32, compared with a triple loop on every instruction set.
-//!
-//! The 16-bit product shows what another one has to define: a `MulAdd`, and an `Epilogue` unless `Linear` fits.
 
 use core::ops::Range;
 
@@ -10,42 +8,15 @@ use alloc::vec::Vec;
 
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
-use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, Rounding, RowMajor, pack_b};
-use crate::simd::{Accumulator, Accumulators, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
-use crate::tensor::F16;
+use super::{
+    Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, Rounding, RowMajor, Scaled, pack_b, widen,
+};
+use crate::simd::{
+    Accumulator, Accumulators, F32, F32BF16, F32F16, F32I8, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd,
+    SmallWeights, U8I8,
+};
+use crate::tensor::{BF16, F16};
 use crate::window::Axis;
-
-/// f32 × f16 → f32: weights that take half the memory. It shares the epilogue of f32.
-#[derive(Clone, Copy)]
-struct F32F16;
-
-impl MulAdd for F32F16 {
-    type A = f32;
-    type B = F16;
-    type Acc = f32;
-    type Setup = ();
-
-    const STEP: usize = 1;
-    const SETUP: () = ();
-    const BYTES: bool = false;
-    const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
-
-    type Tile<S: Simd> = FloatTile<S>;
-    type Ready<S: Simd> = ();
-    type Broadcast<S: Simd> = S::F32;
-    type Row<S: Simd> = S::Panel;
-
-    fn ready<S: Simd>(_: S, (): ()) {}
-    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
-        s.splat(x[0])
-    }
-    fn row<S: Simd>(s: S, w: &[F16]) -> S::Panel {
-        s.load_panel(&core::array::from_fn::<f32, PANEL, _>(|i| f32::from(w[i])))
-    }
-    fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
-        s.panel_fma(x, w, sums)
-    }
-}
 
 /// Stores i32 sums. C holds partial sums, so k is split into blocks.
 #[derive(Clone, Copy)]
@@ -245,25 +216,87 @@ fn windows_of_bytes() {
     }
 }
 
-#[test]
-fn f32_f16_matrices() {
+/// The epilogue of the tests of small weights: bias, previous contents and a rectifier.
+fn onto(bias: &[f32]) -> Linear<'_> {
+    Linear { bias: Some(bias), accumulate: true, rectifier: Rectifier::Clamp(0.0, f32::INFINITY) }
+}
+
+/// Checks products of f32 and `T`, whose numbers are those of `of`, in registers and with widened weights. `epilogue` has
+/// the options of [`onto`].
+fn check_small<T: SmallWeights, E: Epilogue<f32, Output = f32>>(
+    of: impl Fn(i8) -> T::B,
+    scales: Option<fn(usize) -> f32>,
+    epilogue: impl Fn(&'static [f32], &'static [f32]) -> E,
+) where
+    T::B: PartialEq + core::fmt::Debug,
+{
     for size @ [m, k, n] in SIZES {
         // Small integers, so that no sum is rounded.
         let a: Vec<f32> = bytes(m * k, 1).map(|x| f32::from(x % 8)).collect();
-        let b: Vec<F16> = bytes(k * n, 7).map(|w| F16::from_f32(f32::from(w % 16) - 8.0)).collect();
-        let panels = packed::<F32F16>(&b, k, n);
-        let bias: Vec<f32> = (0..n).map(|i| i as f32).collect();
-        let mut expected = naive(size, |x, w| a[x] * f32::from(b[w]));
+        let b: Vec<i8> = bytes(k * n, 7).map(|w| (w % 16) as i8 - 8).collect();
+        let panels = packed::<T>(&b.iter().map(|&w| of(w)).collect::<Vec<_>>(), k, n);
+        let scale: Vec<f32> = (0..n).map(|i| scales.map_or(1.0, |scales| scales(i))).collect();
+        let bias: &'static [f32] = (0..n).map(|i| i as f32).collect::<Vec<_>>().leak();
+        let mut expected = naive(size, |x, w| a[x] * f32::from(b[w]) * scale[w % n]);
         for (i, sum) in expected.iter_mut().enumerate() {
             *sum = (*sum + bias[i % n] + 9.0).max(0.0);
         }
-        let epilogue =
-            Linear { bias: Some(&bias), accumulate: true, rectifier: Rectifier::Clamp(0.0, f32::INFINITY) };
+        let rows = RowMajor { data: &a, stride: k };
+        let wide: Vec<f32> = (0..k * n).map(|i| f32::from(b[i]) * scale[i % n]).collect();
+        let wide = packed::<F32>(&wide, k, n);
         for isa in Isa::available() {
+            let context = format!("{m}×{k}×{n} on {}", isa.name());
             let mut c = vec![9.0; m * n];
-            let rows = RowMajor { data: &a, stride: k };
-            Gemm::<F32F16, _>::with_epilogue(&panels, k, n, epilogue).run_parallel(isa, m, rows, &mut c);
-            assert_eq!(c, expected, "{m}×{k}×{n} on {}", isa.name());
+            let epilogue = epilogue(bias, scale.clone().leak());
+            Gemm::<T, _>::with_epilogue(&panels, k, n, epilogue).run_parallel(isa, m, rows, &mut c);
+            assert_eq!(c, expected, "{context}");
+            let mut widened = vec![f32::NAN; wide.len()];
+            widen::<T>(isa, &panels, [k, n], scales.map(|_| &*scale), &mut widened);
+            assert_eq!(widened, wide, "{context}");
         }
     }
+}
+
+#[test]
+fn matrices_of_f16() {
+    check_small::<F32F16, _>(|w| F16::from_f32(w.into()), None, |bias, _| onto(bias));
+}
+
+#[test]
+fn matrices_of_bf16() {
+    check_small::<F32BF16, _>(|w| BF16::from_f32(w.into()), None, |bias, _| onto(bias));
+}
+
+#[test]
+fn scaled_matrices_of_i8() {
+    // Powers of 2, so that no product is rounded.
+    let scales = |column: usize| [0.5, 1.0, 2.0][column % 3];
+    check_small::<F32I8, _>(|w| w, Some(scales), |bias, scales| Scaled { scales, linear: onto(bias) });
+}
+
+/// Every number of 16 bits, subnormal numbers, infinities and NaN among them, and every byte becomes the float that
+/// scalar code makes of it.
+#[test]
+fn every_small_weight() {
+    fn check<T: SmallWeights>(weights: &[T::B], expected: &[f32]) {
+        for isa in Isa::available() {
+            let k = weights.len() / PANEL;
+            let mut floats = vec![9.0; weights.len()];
+            let mut panels = weights.to_vec();
+            pack_b::<T>(weights, [PANEL, 1], [k, PANEL], &mut panels);
+            widen::<T>(isa, &panels, [k, PANEL], None, &mut floats);
+            for (found, expected) in floats.iter().zip(expected) {
+                let same = found.to_bits() == expected.to_bits() || (found.is_nan() && expected.is_nan());
+                assert!(same, "{found} instead of {expected} on {}", isa.name());
+            }
+        }
+    }
+    let f16: Vec<F16> = (0..=u16::MAX).map(F16::from_bits).filter(|x| !x.is_nan()).collect();
+    let f16 = [&f16[..f16.len() / PANEL * PANEL], &[F16::from_bits(0x7e00); PANEL]].concat();
+    check::<F32F16>(&f16, &f16.iter().map(|&x| x.into()).collect::<Vec<_>>());
+    let bf16: Vec<BF16> = (0..=u16::MAX).map(BF16::from_bits).filter(|x| !x.is_nan()).collect();
+    let bf16 = [&bf16[..bf16.len() / PANEL * PANEL], &[BF16::from_bits(0x7fc0); PANEL]].concat();
+    check::<F32BF16>(&bf16, &bf16.iter().map(|&x| x.into()).collect::<Vec<_>>());
+    let i8: Vec<i8> = (i8::MIN..=i8::MAX).collect();
+    check::<F32I8>(&i8, &i8.iter().map(|&x| x.into()).collect::<Vec<_>>());
 }

@@ -41,6 +41,8 @@ impl Dtype {
     pub(super) const fn step(self) -> usize {
         match self {
             Self::I8 => <i8 as Packed>::STEP,
+            // Files hold bf16 so, and nothing else packs matrices of this type.
+            Self::U16 => <BF16 as Packed>::STEP,
             _ => 1,
         }
     }

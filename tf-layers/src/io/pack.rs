@@ -1,8 +1,8 @@
 //! Packs weights in a build script: those of one model, or those of several in a blob that they share.
 //!
-//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only matrices of bytes, whose
-//! rows are interleaved, and the kernels of Winograd convolutions, which are transformed, are processed one number at a
-//! time.
+//! Build scripts are not optimized, so packing copies complete rows with `copy_from_slice`. Only matrices of small
+//! weights, whose rows are interleaved, and the kernels of Winograd convolutions, which are transformed, are processed
+//! one number at a time.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -178,7 +178,15 @@ impl Packing {
             Self::Matrices { groups, rows, cols } => {
                 for group in 0..groups {
                     if dtype.step() > 1 {
-                        pack_steps(bytes, dtype.step(), rows, groups * cols, group * cols, cols, blob);
+                        pack_steps(
+                            bytes,
+                            [dtype.size(), dtype.step()],
+                            rows,
+                            groups * cols,
+                            group * cols,
+                            cols,
+                            blob,
+                        );
                     } else {
                         pack_matrix(bytes, dtype.size(), rows, groups * cols, group * cols, cols, blob);
                     }
@@ -239,10 +247,10 @@ fn pack_matrix(
     }
 }
 
-/// As [`pack_matrix`], for bytes whose panels have `step` elements of a column side by side.
+/// As [`pack_matrix`], for elements of `size` bytes whose panels have `step` elements of a column side by side.
 fn pack_steps(
     bytes: &[u8],
-    step: usize,
+    [size, step]: [usize; 2],
     rows: usize,
     stride: usize,
     first: usize,
@@ -250,14 +258,17 @@ fn pack_steps(
     blob: &mut Vec<u8>,
 ) {
     for column in (0..cols).step_by(PANEL) {
-        let width = PANEL.min(cols - column);
+        let width = PANEL.min(cols - column) * size;
         for row in (0..rows).step_by(step) {
             let start = blob.len();
-            blob.resize(start + PANEL * step, 0);
+            blob.resize(start + PANEL * step * size, 0);
             for i in 0..step.min(rows - row) {
-                let from = &bytes[(row + i) * stride + first + column..][..width];
-                for (to, &from) in blob[start + i..].iter_mut().step_by(step).zip(from) {
-                    *to = from;
+                let from = &bytes[((row + i) * stride + first + column) * size..][..width];
+                for byte in 0..size {
+                    let to = blob[start + i * size + byte..].iter_mut().step_by(step * size);
+                    for (to, &from) in to.zip(from[byte..].iter().step_by(size)) {
+                        *to = from;
+                    }
                 }
             }
         }

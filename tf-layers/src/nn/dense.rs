@@ -2,26 +2,27 @@
 
 use crate::Context;
 use crate::error::{Result, check_bias, check_len, require};
-use crate::gemm::{Gemm, Matrix, RowMajor};
-use crate::nn::Activation;
+use crate::gemm::{Linear, Matrix, RowMajor};
+use crate::nn::kernel_matrix::Product;
+use crate::nn::{Activation, KernelMatrix};
 use crate::simd::Isa;
-use crate::tensor::{Columns, View, ViewMut, check_rows, len};
+use crate::tensor::{Buffer, Columns, View, ViewMut, check_rows, len};
 
 /// A fully connected layer: y = activation(x·kernel + bias) along the last axis of x.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Dense<'w> {
+pub struct Dense<'w, K = Matrix<'w>> {
     /// `[k, n]`
-    pub kernel: Matrix<'w>,
+    pub kernel: K,
     /// `[n]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
     pub activation: Activation<'w>,
 }
 
-impl<'w> Dense<'w> {
+impl<K: KernelMatrix> Dense<'_, K> {
     /// A layer without bias and activation.
     #[must_use]
-    pub const fn new(kernel: Matrix<'w>) -> Self {
+    pub const fn new(kernel: K) -> Self {
         Self { kernel, bias: None, activation: Activation::Linear }
     }
 
@@ -39,21 +40,24 @@ impl<'w> Dense<'w> {
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
         let accumulate = y.accumulates();
-        self.compute(cx.isa, x.rows(), x.as_slice()?, Columns::of(&mut y), accumulate)?;
+        K::dense(self, cx.isa, cx.scratch, x.rows(), x.as_slice()?, Columns::of(&mut y), accumulate)?;
         Ok(y.into_view())
     }
 
     /// Computes `rows` rows.
+    #[inline(always)]
     pub(crate) fn compute(
         &self,
         isa: Isa,
+        scratch: &mut Buffer<f32>,
         rows: usize,
         x: &[f32],
         mut y: Columns<'_>,
         accumulate: bool,
     ) -> Result<()> {
-        let (k, n) = (self.kernel.rows(), self.kernel.cols());
-        require(self.kernel.groups() == 1, "kernel", "be a single matrix")?;
+        let [groups, k, n] = self.kernel.sizes();
+        require(groups == 1, "kernel", "be a single matrix")?;
+        self.kernel.check()?;
         check_len("x", len(&[rows, k])?, x.len())?;
         y.check(rows, n)?;
         check_bias(self.bias, n)?;
@@ -62,9 +66,9 @@ impl<'w> Dense<'w> {
             return Ok(());
         }
         let (rectifier, rest) = self.activation.split();
-        let gemm = Gemm::from_matrix(&self.kernel, 0).bias(self.bias).accumulate(accumulate);
-        let gemm = gemm.rectifier(rectifier).ldc(y.of);
-        gemm.run_parallel(isa, rows, RowMajor { data: x, stride: k }, y.from(0));
+        let linear = Linear { bias: self.bias, accumulate, rectifier };
+        let product = Product { isa, group: 0, m: rows, linear, ldc: y.of, c: y.from(0) };
+        self.kernel.multiply(product, RowMajor { data: x, stride: k }, scratch)?;
         if let Some(rest) = rest {
             y.activate(isa, rest, n);
         }

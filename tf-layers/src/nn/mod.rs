@@ -3,6 +3,7 @@
 //! | group | layers |
 //! |---|---|
 //! | linear | [`Dense`], [`Embedding`] |
+//! | weights of fewer bits | [`KernelMatrix`] of [`Dense`], [`Conv1d`] and [`Conv2d`]; [`SmallEmbedding`] |
 //! | convolution | [`Conv1d`], [`Conv2d`], [`Conv3d`], [`DepthwiseConv2d`], [`WinogradConv2d`], [`ConvTranspose`], [`DeformConv`], [`EmbeddingConv1d`], [`DynamicConv`] |
 //! | pooling | [`Pool1d`], [`Pool2d`], [`Pool3d`], [`MaxPool`], [`max_unpool`] |
 //! | normalization | [`LayerNorm`], [`GroupNorm`], [`RmsNorm`], [`UnitNorm`], [`ScaleShift`] (batch normalization) |
@@ -40,11 +41,13 @@ mod category_encoding;
 pub(crate) mod conv;
 mod dense;
 mod embedding;
+mod kernel_matrix;
 mod norm;
 mod pool;
 mod quantized;
 mod recurrent;
 mod scale_shift;
+mod small_embedding;
 
 pub use activation::Activation;
 pub use additive_attention::AdditiveAttention;
@@ -56,6 +59,7 @@ pub use conv::{
 };
 pub use dense::Dense;
 pub use embedding::Embedding;
+pub use kernel_matrix::KernelMatrix;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm, UnitNorm};
 pub use pool::{AdaptivePool, MaxPool, Pool1d, Pool2d, Pool3d, PoolKind, max_unpool};
 pub use quantized::{
@@ -67,6 +71,7 @@ pub use recurrent::{
     Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
 };
 pub use scale_shift::ScaleShift;
+pub use small_embedding::{ScaledRows, SmallEmbedding, SmallTable};
 
 /// Borrows the elements of an optional output `what`, if it is requested. Fails if its dims differ from `dims`, as
 /// `must` says.

@@ -1,23 +1,24 @@
-//! AVX2 with FMA: eight lanes, sixteen registers. `VNNI` adds the dot products of bytes.
+//! AVX2 with FMA and F16C: eight lanes, sixteen registers. `VNNI` adds the dot products of bytes.
 
 use core::arch::x86_64::*;
 
 use super::{Kernel, PANEL, Simd};
+use crate::tensor::F16;
 
-/// Exists only if the processor has AVX2 and FMA, and AVX-VNNI if `VNNI` is set.
+/// Exists only if the processor has AVX2, FMA and F16C, and AVX-VNNI if `VNNI` is set.
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2<const VNNI: bool>(());
 
 /// # Safety
-/// The processor must have AVX2 and FMA.
-#[target_feature(enable = "avx2,fma")]
+/// The processor must have AVX2, FMA and F16C.
+#[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2::<false>(()))
 }
 
 /// # Safety
-/// The processor must have AVX2, AVX-VNNI and FMA.
-#[target_feature(enable = "avx2,avxvnni,fma")]
+/// The processor must have AVX2, AVX-VNNI, FMA and F16C.
+#[target_feature(enable = "avx2,avxvnni,fma,f16c")]
 pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2::<true>(()))
 }
@@ -159,6 +160,16 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
             [
                 _mm256_cvtepu8_epi32(_mm_loadl_epi64(x.cast())),
                 _mm256_cvtepu8_epi32(_mm_loadl_epi64(x.add(8).cast())),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn load_f16(self, x: &[F16; PANEL]) -> [__m256; 2] {
+        // SAFETY: `self` proves the features, and the array has 32 bytes.
+        unsafe {
+            [
+                _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().cast())),
+                _mm256_cvtph_ps(_mm_loadu_si128(x.as_ptr().add(8).cast())),
             ]
         }
     }

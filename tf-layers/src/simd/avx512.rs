@@ -3,6 +3,7 @@
 use core::arch::x86_64::*;
 
 use super::{Kernel, PANEL, Simd};
+use crate::tensor::F16;
 
 /// Exists only if the processor has AVX-512F and AVX-512BW, and AVX-512 VNNI if `VNNI` is set.
 #[derive(Clone, Copy)]
@@ -187,6 +188,26 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
     unsafe fn load_bytes_ptr(self, x: *const u8) -> [__m512i; 1] {
         // SAFETY: sixteen bytes are readable by the caller's contract.
         unsafe { [_mm512_cvtepu8_epi32(_mm_loadu_si128(x.cast()))] }
+    }
+    #[inline(always)]
+    fn load_f16(self, x: &[F16; PANEL]) -> [__m512; 1] {
+        // SAFETY: `self` proves the feature, and the array has 32 bytes.
+        unsafe { [_mm512_cvtph_ps(_mm256_loadu_si256(x.as_ptr().cast()))] }
+    }
+    #[inline(always)]
+    fn split_fours(self, [fours]: [__m512i; 1]) -> [[__m512; 1]; 4] {
+        let mut panels = [self.panel(0.0); 4];
+        for (i, panel) in panels.iter_mut().enumerate() {
+            // Selects byte i of each integer as the highest byte, and zeros below. 0x80 gives zero.
+            let shuffle = self.isplat(((i as i32) << 24) | 0x80_8080);
+            // SAFETY: `self` proves the feature.
+            unsafe {
+                // The same for the four integers of each 128 bits.
+                let lanes = _mm512_set4_epi32(0x0c00_0000, 0x0800_0000, 0x0400_0000, 0);
+                *panel = [self.to_f32(_mm512_shuffle_epi8(fours, _mm512_add_epi32(shuffle, lanes)))];
+            }
+        }
+        panels
     }
     #[inline(always)]
     unsafe fn store_bytes_ptr(self, [panel]: [__m512i; 1], y: *mut u8) {

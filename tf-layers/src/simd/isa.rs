@@ -67,7 +67,7 @@ impl Kind {
             #[cfg(target_arch = "x86_64")]
             Self::AvxVnni => Self::Avx2.exists() && has!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => has!("avx2") && has!("fma"),
+            Self::Avx2 => has!("avx2") && has!("fma") && has!("f16c"),
             #[cfg(target_arch = "aarch64")]
             Self::Neon => cfg!(target_feature = "neon"),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]

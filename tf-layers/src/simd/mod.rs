@@ -37,14 +37,15 @@ pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{
     COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
 };
-#[cfg(test)]
-pub(crate) use mul_add::FloatTile;
-pub(crate) use mul_add::{Accumulator, Accumulators, F32, MulAdd, TileShape, U8I8};
+pub(crate) use mul_add::{
+    Accumulator, Accumulators, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
+};
 pub(crate) use scalar::Portable;
 
 use core::ops::IndexMut;
 
 use crate::checked::holds;
+use crate::tensor::{BF16, F16};
 
 /// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
@@ -326,6 +327,58 @@ pub(crate) trait Simd: Copy {
     fn weights(self, w: &[i8; 4 * PANEL]) -> Self::Weights {
         // SAFETY: the array has this length.
         unsafe { self.weights_ptr(w.as_ptr()) }
+    }
+
+    /// Loads four bytes of each column of a panel, the first of them in the lowest bits of the integers.
+    #[inline(always)]
+    fn load_fours(self, x: &[i8; 4 * PANEL]) -> Self::IntPanel {
+        let mut fours = [0; PANEL];
+        for (four, bytes) in fours.iter_mut().zip(x.as_chunks().0) {
+            *four = i32::from_le_bytes(bytes.map(i8::cast_unsigned));
+        }
+        self.load_ints(&fours)
+    }
+
+    /// Loads a panel of `F16`. Every one is an `f32`; a NaN stays one.
+    #[inline(always)]
+    fn load_f16(self, x: &[F16; PANEL]) -> Self::Panel {
+        // The exponents of f16 are 112 less than those of f32. A product with 2¹¹² corrects them, and normalizes
+        // subnormal numbers. Infinities and NaN need all bits of the exponent.
+        let halves = self.load_ints(&x.map(|x| i32::from(x.to_bits())));
+        let rebias = self.splat(f32::from_bits(0xef << 23));
+        let special = self.float(self.isplat(0x1f << 23));
+        let mut panel = self.panel(0.0);
+        for i in 0..PANEL / Self::LANES {
+            let sign = self.shl::<16>(self.and(halves[i], self.isplat(0x8000)));
+            let size = self.float(self.shl::<13>(self.and(halves[i], self.isplat(0x7fff))));
+            let infinite = self.float(self.or(self.bits(size), self.isplat(0xff << 23)));
+            let size = self.select(self.lt(size, special), self.mul(size, rebias), infinite);
+            panel[i] = self.float(self.or(self.bits(size), sign));
+        }
+        panel
+    }
+
+    /// Loads two `BF16` of each column of a panel, the first of them in the lower bits of the integers.
+    #[inline(always)]
+    fn load_pairs(self, x: &[BF16; 2 * PANEL]) -> Self::IntPanel {
+        let mut pairs = [0; PANEL];
+        for (pair, [low, high]) in pairs.iter_mut().zip(x.as_chunks().0) {
+            *pair = i32::from(low.to_bits()) | i32::from(high.to_bits()) << 16;
+        }
+        self.load_ints(&pairs)
+    }
+
+    /// The bytes of each column, from the lowest to the highest, as floats times 2²⁴.
+    #[inline(always)]
+    fn split_fours(self, fours: Self::IntPanel) -> [Self::Panel; 4] {
+        let (mut panels, top) = ([self.panel(0.0); 4], self.isplat(0xff << 24));
+        for i in 0..PANEL / Self::LANES {
+            panels[0][i] = self.to_f32(self.shl::<24>(fours[i]));
+            panels[1][i] = self.to_f32(self.and(self.shl::<16>(fours[i]), top));
+            panels[2][i] = self.to_f32(self.and(self.shl::<8>(fours[i]), top));
+            panels[3][i] = self.to_f32(self.and(fours[i], top));
+        }
+        panels
     }
 
     /// Loads the integers of the first `x.len()` columns, at most `PANEL`. The others are 0.

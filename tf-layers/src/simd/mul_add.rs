@@ -4,6 +4,7 @@ use core::hint::black_box;
 use core::marker::PhantomData;
 
 use super::{COPIES, MAX_SEGMENT, PANEL, Simd};
+use crate::tensor::{BF16, F16};
 
 /// The largest [`MulAdd::STEP`].
 pub(super) const MAX_STEP: usize = 4;
@@ -92,6 +93,15 @@ pub(crate) struct FloatTile<S>(PhantomData<S>);
 
 impl<S: Simd> TileShape for FloatTile<S> {
     const MR: usize = S::MR;
+    const NR: usize = S::NR;
+}
+
+/// The register tile of products of floats with weights of fewer bits, which are widened for each tile. Products with
+/// many rows widen them once, so low tiles suffice.
+pub(crate) struct LowTile<S>(PhantomData<S>);
+
+impl<S: Simd> TileShape for LowTile<S> {
+    const MR: usize = if S::MR < 4 { S::MR } else { 4 };
     const NR: usize = S::NR;
 }
 
@@ -184,6 +194,179 @@ impl MulAdd for F32 {
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma(x, w, sums)
+    }
+}
+
+/// A product of floats with weights that take fewer bits.
+pub(crate) trait SmallWeights: MulAdd<A = f32, Acc = f32, Setup = ()> {
+    /// Stores a row of a panel as floats: one row for each of the `STEP` elements of a column.
+    fn store_row<S: Simd>(s: S, row: Self::Row<S>, to: &mut [f32]);
+}
+
+/// f32 × f16 → f32
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct F32F16;
+
+impl MulAdd for F32F16 {
+    type A = f32;
+    type B = F16;
+    type Acc = f32;
+    type Copies = [f32; COPIES];
+    type Setup = ();
+
+    const STEP: usize = 1;
+    const SETUP: () = ();
+    const BYTES: bool = false;
+    const ZEROS: &'static [f32] = F32::ZEROS;
+    const COPIES: [f32; COPIES] = F32::COPIES;
+
+    type Tile<S: Simd> = LowTile<S>;
+    type Ready<S: Simd> = ();
+    type Broadcast<S: Simd> = S::F32;
+    type Row<S: Simd> = S::Panel;
+
+    #[inline(always)]
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
+        s.splat(x[0])
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[F16]) -> S::Panel {
+        match w.first_chunk() {
+            Some(w) => s.load_f16(w),
+            None => s.panel(0.0),
+        }
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
+        s.panel_fma(x, w, sums)
+    }
+}
+
+impl SmallWeights for F32F16 {
+    #[inline(always)]
+    fn store_row<S: Simd>(s: S, row: S::Panel, to: &mut [f32]) {
+        s.store_panel(row, to);
+    }
+}
+
+/// f32 × bf16 → f32, two elements of k at a time: the two bf16 of a column are an integer, and each needs one operation
+/// to become a float.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct F32BF16;
+
+impl MulAdd for F32BF16 {
+    type A = f32;
+    type B = BF16;
+    type Acc = f32;
+    type Copies = [f32; COPIES];
+    type Setup = ();
+
+    const STEP: usize = 2;
+    const SETUP: () = ();
+    const BYTES: bool = false;
+    const ZEROS: &'static [f32] = F32::ZEROS;
+    const COPIES: [f32; COPIES] = F32::COPIES;
+
+    type Tile<S: Simd> = LowTile<S>;
+    type Ready<S: Simd> = ();
+    type Broadcast<S: Simd> = [S::F32; 2];
+    type Row<S: Simd> = [S::Panel; 2];
+
+    #[inline(always)]
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> [S::F32; 2] {
+        let [a, b] = x.first_chunk().copied().unwrap_or_default();
+        [s.splat(a), s.splat(b)]
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[BF16]) -> [S::Panel; 2] {
+        let pairs = match w.first_chunk() {
+            Some(w) => s.load_pairs(w),
+            None => s.int_panel(0),
+        };
+        let (mut panels, upper) = ([s.panel(0.0); 2], s.isplat(0xffff << 16));
+        for i in 0..PANEL / S::LANES {
+            panels[0][i] = s.float(s.shl::<16>(pairs[i]));
+            panels[1][i] = s.float(s.and(pairs[i], upper));
+        }
+        panels
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: [S::F32; 2], w: [S::Panel; 2], sums: S::Panel) -> S::Panel {
+        s.panel_fma(x[1], w[1], s.panel_fma(x[0], w[0], sums))
+    }
+}
+
+impl SmallWeights for F32BF16 {
+    #[inline(always)]
+    fn store_row<S: Simd>(s: S, row: [S::Panel; 2], to: &mut [f32]) {
+        for (row, to) in row.into_iter().zip(to.chunks_exact_mut(PANEL)) {
+            s.store_panel(row, to);
+        }
+    }
+}
+
+/// f32 × i8 → f32, four elements of k at a time, because matrices of bytes are packed so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct F32I8;
+
+/// 2⁻²⁴: `Simd::split_fours` returns bytes times 2²⁴, because that takes fewer instructions.
+const BYTE: f32 = f32::from_bits((127 - 24) << 23);
+
+impl MulAdd for F32I8 {
+    type A = f32;
+    type B = i8;
+    type Acc = f32;
+    type Copies = [f32; COPIES];
+    type Setup = ();
+
+    const STEP: usize = U8I8::STEP;
+    const SETUP: () = ();
+    const BYTES: bool = false;
+    const ZEROS: &'static [f32] = F32::ZEROS;
+    const COPIES: [f32; COPIES] = F32::COPIES;
+
+    type Tile<S: Simd> = LowTile<S>;
+    type Ready<S: Simd> = ();
+    type Broadcast<S: Simd> = [S::F32; 4];
+    type Row<S: Simd> = [S::Panel; 4];
+
+    #[inline(always)]
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> [S::F32; 4] {
+        let [a, b, c, d] = x.first_chunk().copied().unwrap_or_default();
+        [s.splat(a * BYTE), s.splat(b * BYTE), s.splat(c * BYTE), s.splat(d * BYTE)]
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[i8]) -> [S::Panel; 4] {
+        s.split_fours(match w.first_chunk() {
+            Some(w) => s.load_fours(w),
+            None => s.int_panel(0),
+        })
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: [S::F32; 4], w: [S::Panel; 4], sums: S::Panel) -> S::Panel {
+        let sums = s.panel_fma(x[0], w[0], sums);
+        let sums = s.panel_fma(x[1], w[1], sums);
+        let sums = s.panel_fma(x[2], w[2], sums);
+        s.panel_fma(x[3], w[3], sums)
+    }
+}
+
+impl SmallWeights for F32I8 {
+    #[inline(always)]
+    fn store_row<S: Simd>(s: S, row: [S::Panel; 4], to: &mut [f32]) {
+        let factor = s.splat(BYTE);
+        for (mut row, to) in row.into_iter().zip(to.chunks_exact_mut(PANEL)) {
+            for lane in 0..PANEL / S::LANES {
+                row[lane] = s.mul(row[lane], factor);
+            }
+            s.store_panel(row, to);
+        }
     }
 }
 

@@ -58,9 +58,15 @@ class Conv(Affine):
         """Whether Winograd's algorithm saves more multiplications than its transforms cost.
 
         There must be enough multiplications per transformed number, the last tile of a line must be mostly used, and
-        the weights, which get larger, must be used by many pixels or stay in a cache.
+        the weights, which get larger, must be used by many pixels or stay in a cache. Only float32 kernels have
+        transforms.
         """
-        if self.rank > 2 or self.groups > 1 or {*self.window.strides, *self.window.dilations} != {1}:
+        if (
+            self.kernel.dtype != np.float32
+            or self.rank > 2
+            or self.groups > 1
+            or {*self.window.strides, *self.window.dilations} != {1}
+        ):
             return False
         filters, (*height, width) = self.y.shape[-1], self.window.size
         depth = self.channels * math.prod(height)
@@ -120,7 +126,10 @@ class Conv(Affine):
             depth, filters = self.window.size[0], self.kernel.shape[-1]
             taps = np.moveaxis(self.kernel, 0, -2).reshape(-1, depth * filters)
             kernel = Weight("kernel", np.ascontiguousarray(taps), Matrices(depth * self.groups))
-        return [kernel, *self.vectors()]
+        return [kernel, *self.small_vectors(), *self.vectors()]
+
+    def scratch_size(self) -> Dim:
+        return self.strip_size()
 
     @property
     def takes_residual(self) -> bool:

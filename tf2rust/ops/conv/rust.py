@@ -13,7 +13,7 @@ from tf2rust.ops.conv.window import Window
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field
 from tf2rust.ops.core.layer import Dims
 from tf2rust.ops.indexing.rust import outside
-from tf2rust.ops.linear.rust import accumulating, activation
+from tf2rust.ops.linear.rust import accumulating, activation, kernel, with_kernel
 from tf2rust.rust.tree import Expr, Item, Operand, array, expr, some, string, struct
 
 _NN = "tf_layers::nn"
@@ -76,7 +76,7 @@ def _axes(layer: Conv) -> int:
 @layer_field.register
 def _(layer: Conv, weights: Weights) -> LayerField:
     fields = {
-        "kernel": weights.get("kernel"),
+        "kernel": kernel(layer, weights),
         "bias": weights.optional("bias"),
         "activation": activation(layer, weights),
         **window_fields(layer.window, "kernel_size", _axes(layer)),
@@ -90,7 +90,7 @@ def _(layer: Conv, weights: Weights) -> LayerField:
         fields |= {"channels": expr(layer.channels), "multiplier": expr(filters // layer.channels)}
     else:
         fields |= {"in_channels": expr(layer.channels), "groups": expr(layer.groups)}
-    return LayerField(_type(layer).generic("'w"), struct(_type(layer), **fields))
+    return LayerField(with_kernel(_type(layer), layer), struct(_type(layer), **fields))
 
 
 @layer_call.register

@@ -12,8 +12,10 @@ PANEL = 16
 
 
 def step_of(dtype: str) -> int:
-    """The neighbouring elements of a column that are side by side in a packed matrix of this dtype."""
-    return 4 if dtype == "int8" else 1
+    """The neighbouring elements of a column that are side by side in a packed matrix of this dtype; ``uint16`` holds
+    bfloat16.
+    """
+    return {"int8": 4, "uint16": 2}.get(dtype, 1)
 
 
 def winograd_tile(width: int) -> int:

@@ -23,7 +23,8 @@ _INDICES = ("float32", "int32", "int64", "uint8", "int8")
 class Embedding(Layer):
     """``table[x]``: [...] → [..., dim]. Indices are integers, or floats, which are truncated.
 
-    The table holds float32 numbers or, if only a layer on integers reads them, 8-bit integers.
+    The table holds float32 numbers or, if only a layer on integers reads them, 8-bit integers. It is the last pass that
+    makes a table of another dtype than the result; one of int8 then has a scale for each row.
 
     ``outside`` says what happens to an index outside the table: ``error``; ``from_end``, where negative indices count
     from the end and others are an error; or ``row``, where they give the last row of the table, which no index reaches.
@@ -32,6 +33,7 @@ class Embedding(Layer):
     kind = "Embedding"
     table: np.ndarray
     outside: str
+    scales: np.ndarray | None = None
 
     def params(self) -> dict[str, object]:
         return {"input_dim": len(self.table), "output_dim": self.table.shape[1], "outside": self.outside}
@@ -59,7 +61,8 @@ class Embedding(Layer):
         return {0: len(self.table) - (self.outside == "row")}
 
     def weights(self) -> list[Weight]:
-        return [Weight("embeddings", self.table)]
+        scales = [] if self.scales is None else [Weight("scales", self.scales)]
+        return [Weight("embeddings", self.table), *scales]
 
 
 @infers("Gather")

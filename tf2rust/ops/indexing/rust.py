@@ -40,14 +40,22 @@ def _call(function: str, site: Site, *attributes: Operand) -> Expr:
 @layer_field.register
 def _(layer: Embedding, weights: Weights) -> LayerField:
     embedding, view = Item("tf_layers::nn::Embedding"), Item("tf_layers::tensor::View")
+    dtype = layer.table.dtype.name
+    table: Expr = view.of("new")(weights.get("embeddings"), array(layer.table.shape)).tried()
+    type = embedding.generic("'w" if dtype == "float32" else f"'w, {rust_type(dtype)}")
+    if dtype != layer.y.dtype:
+        embedding = Item("tf_layers::nn::SmallEmbedding")
+        type = embedding.generic(view.generic("'w", Item(f"tf_layers::tensor::{rust_type(dtype)}"), "2"))
+    if layer.scales is not None:
+        rows = Item("tf_layers::nn::ScaledRows")
+        table, type = (
+            struct(rows, integers=table, scales=weights.get("scales")),
+            embedding.generic(rows.generic("'w")),
+        )
     value = struct(
-        embedding,
-        input=string(layer.x.name),
-        table=view.of("new")(weights.get("embeddings"), array(layer.table.shape)).tried(),
-        outside=outside(layer.outside, len(layer.table)),
+        embedding, input=string(layer.x.name), table=table, outside=outside(layer.outside, len(layer.table))
     )
-    dtype = "" if layer.y.dtype == "float32" else f", {rust_type(layer.y.dtype)}"
-    return LayerField(embedding.generic(f"'w{dtype}"), value)
+    return LayerField(type, value)
 
 
 def outside(outside: str, rows: int) -> Expr:

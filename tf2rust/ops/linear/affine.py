@@ -11,8 +11,11 @@ from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import ValueInfo
 from tf2rust.ops.core.layer import Layer, Value, Weight
+from tf2rust.ops.core.packing import PANEL
 from tf2rust.ops.elementwise.binary import Binary
 
+_STRIP = 4 * PANEL
+"""The columns that a product widens at a time if its kernel is not float32."""
 FAR = 16.0
 """The largest summand that is fused: the rounding error of a larger one can exceed the tolerance if a later sum cancels
 it, as when a mean far from 0 is subtracted.
@@ -24,7 +27,8 @@ class Affine(Layer):
     """A layer that computes ``activation(x · kernel + bias)`` in some arrangement.
 
     The kernel's last axis is the output's channels. A second input with the output's shape, a residual connection, is
-    added before the activation. ``scales`` are those of the output channels if the kernel was dequantized.
+    added before the activation. ``scales`` are those of the output channels if the kernel was dequantized, or if it
+    holds integers. A kernel of another dtype than float32 is stored so; it is the last pass that makes one.
     """
 
     kernel: np.ndarray
@@ -59,6 +63,19 @@ class Affine(Layer):
         """The weights with one number per output channel."""
         arrays = {"bias": self.bias, "slopes": self.slopes}
         return [Weight(role, array) for role, array in arrays.items() if array is not None]
+
+    def small_vectors(self) -> list[Weight]:
+        """The scales of a kernel of integers."""
+        if self.kernel.dtype != np.int8 or self.scales is None:
+            return []
+        return [Weight("scales", self.scales)]
+
+    def strip_size(self) -> int:
+        """The float32 elements of the columns that a kernel of another dtype is widened to at a time."""
+        if self.kernel.dtype == np.float32:
+            return 0
+        columns = int(self.kernel.shape[-1])
+        return self.kernel.size // columns * min(_STRIP, -(-columns // PANEL) * PANEL)
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
         if not self.is_linear:

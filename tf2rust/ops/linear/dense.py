@@ -15,6 +15,9 @@ from tf2rust.ops.core.pattern import Const, Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.linear.affine import Affine, channel_scales
 
+MANY_ROWS = 9
+"""From this number of rows on, the layer widens a kernel of another dtype than float32 in scratch memory."""
+
 
 @dataclass(eq=False, kw_only=True)
 class Dense(Affine):
@@ -42,7 +45,11 @@ class Dense(Affine):
         return product(self.x.shape[:-1])
 
     def weights(self) -> list[Weight]:
-        return [Weight("kernel", self.kernel, MATRIX), *self.vectors()]
+        return [Weight("kernel", self.kernel, MATRIX), *self.small_vectors(), *self.vectors()]
+
+    def scratch_size(self) -> Dim:
+        rows = self.gemm_rows()
+        return 0 if isinstance(rows, int) and rows < MANY_ROWS else self.strip_size()
 
     @property
     def takes_residual(self) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, before_call, layer_call, layer_field
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
@@ -9,6 +11,7 @@ from tf2rust.ops.linear.determinant import Determinant
 from tf2rust.ops.linear.einsum import Diagonal
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.linear.trilu import Trilu
+from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, ExprStmt, Item, Stmt, array, struct
 
 _OPS = "tf_layers::ops"
@@ -18,9 +21,27 @@ _OPS = "tf_layers::ops"
 def _(layer: Dense, weights: Weights) -> LayerField:
     dense = Item("tf_layers::nn::Dense")
     value = struct(
-        dense, kernel=weights.get("kernel"), bias=weights.optional("bias"), activation=activation(layer, weights)
+        dense, kernel=kernel(layer, weights), bias=weights.optional("bias"), activation=activation(layer, weights)
     )
-    return LayerField(dense.generic("'w"), value)
+    return LayerField(with_kernel(dense, layer), value)
+
+
+def kernel(layer: Affine, weights: Weights) -> Expr:
+    """The value of a ``KernelMatrix``."""
+    if layer.kernel.dtype != np.int8:
+        return weights.get("kernel")
+    return struct(Item("tf_layers::gemm::ScaledMatrix"), integers=weights.get("kernel"), scales=weights.get("scales"))
+
+
+def with_kernel(type: Item, layer: Affine) -> Item:
+    """The type of a layer with the type of its kernel, which is a matrix of ``f32`` by default."""
+    dtype = layer.kernel.dtype
+    if dtype == np.float32:
+        return type.generic("'w")
+    if dtype == np.int8:
+        return type.generic("'w", Item("tf_layers::gemm::ScaledMatrix").generic("'w"))
+    matrix = Item("tf_layers::gemm::Matrix").generic("'w", Item(f"tf_layers::tensor::{rust_type(dtype.name)}"))
+    return type.generic("'w", matrix)
 
 
 def activation(layer: Affine, weights: Weights) -> Expr:

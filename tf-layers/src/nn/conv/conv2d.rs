@@ -4,10 +4,11 @@ use crate::Context;
 use crate::checked::part;
 use crate::error::{Result, check_bias, require};
 use crate::gemm::im2col::Windows;
-use crate::gemm::{Gemm, Matrix};
-use crate::nn::{Activation, Dense};
+use crate::gemm::{Linear, Matrix};
+use crate::nn::kernel_matrix::Product;
+use crate::nn::{Activation, Dense, KernelMatrix};
 use crate::simd::Isa;
-use crate::tensor::{Columns, View, ViewMut, check_dims, len};
+use crate::tensor::{Buffer, Columns, View, ViewMut, check_dims, len};
 use crate::window::{Axis, window_axes};
 
 /// A convolution over images `[batch, height, width, channels]`.
@@ -31,9 +32,9 @@ use crate::window::{Axis, window_axes};
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Conv2d<'w> {
+pub struct Conv2d<'w, K = Matrix<'w>> {
     /// Per group `[kernel_height · kernel_width · in_channels / groups, out_channels / groups]`.
-    pub kernel: Matrix<'w>,
+    pub kernel: K,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
@@ -75,9 +76,9 @@ pub struct Conv2d<'w> {
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Conv1d<'w> {
+pub struct Conv1d<'w, K = Matrix<'w>> {
     /// Per group `[kernel_size · in_channels / groups, out_channels / groups]`.
-    pub kernel: Matrix<'w>,
+    pub kernel: K,
     /// `[out_channels]`
     pub bias: Option<&'w [f32]>,
     /// Applied to every element of the output.
@@ -96,10 +97,10 @@ pub struct Conv1d<'w> {
     pub padding: [usize; 2],
 }
 
-impl<'w> Conv1d<'w> {
+impl<'w, K: KernelMatrix> Conv1d<'w, K> {
     /// A convolution with stride and dilation 1, without padding, bias and activation. It has as many groups as the kernel.
     #[must_use]
-    pub const fn new(kernel: Matrix<'w>, kernel_size: usize, in_channels: usize) -> Self {
+    pub fn new(kernel: K, kernel_size: usize, in_channels: usize) -> Self {
         Self {
             kernel,
             bias: None,
@@ -107,13 +108,13 @@ impl<'w> Conv1d<'w> {
             kernel_size,
             stride: 1,
             dilation: 1,
-            groups: kernel.groups(),
+            groups: kernel.sizes()[0],
             in_channels,
             padding: [0; 2],
         }
     }
 
-    fn as_2d(&self) -> Conv2d<'w> {
+    fn as_2d(&self) -> Conv2d<'w, K> {
         Conv2d {
             kernel: self.kernel,
             bias: self.bias,
@@ -151,22 +152,16 @@ impl<'w> Conv1d<'w> {
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
         let accumulate = y.accumulates();
         let to = [outputs, 1, length];
-        self.as_2d().compute(
-            cx.isa,
-            [batch, 1, width, channels],
-            x.as_slice()?,
-            to,
-            Columns::of(&mut y),
-            accumulate,
-        )?;
+        let x = (x.as_slice()?, [batch, 1, width, channels]);
+        K::conv(&self.as_2d(), cx.isa, cx.scratch, x, (Columns::of(&mut y), to), accumulate)?;
         Ok(y.into_view())
     }
 }
 
-impl<'w> Conv2d<'w> {
+impl<K: KernelMatrix> Conv2d<'_, K> {
     /// A convolution with stride and dilation 1, without padding, bias and activation. It has as many groups as the kernel.
     #[must_use]
-    pub const fn new(kernel: Matrix<'w>, kernel_size: [usize; 2], in_channels: usize) -> Self {
+    pub fn new(kernel: K, kernel_size: [usize; 2], in_channels: usize) -> Self {
         Self {
             kernel,
             bias: None,
@@ -174,7 +169,7 @@ impl<'w> Conv2d<'w> {
             kernel_size,
             stride: [1; 2],
             dilation: [1; 2],
-            groups: kernel.groups(),
+            groups: kernel.sizes()[0],
             in_channels,
             padding: [[0; 2]; 2],
         }
@@ -185,7 +180,7 @@ impl<'w> Conv2d<'w> {
     }
 
     fn out_channels(&self) -> Result<usize> {
-        len(&[self.groups, self.kernel.cols()])
+        len(&[self.groups, self.kernel.sizes()[2]])
     }
 
     /// Whether every output pixel depends on the input pixel at the same position only.
@@ -216,25 +211,19 @@ impl<'w> Conv2d<'w> {
     ) -> Result<View<'y, f32, 4>> {
         let [outputs, height, width, _] = y.dims();
         let accumulate = y.accumulates();
-        self.compute(
-            cx.isa,
-            x.dims(),
-            x.as_slice()?,
-            [outputs, height, width],
-            Columns::of(&mut y),
-            accumulate,
-        )?;
+        let to = [outputs, height, width];
+        K::conv(self, cx.isa, cx.scratch, (x.as_slice()?, x.dims()), (Columns::of(&mut y), to), accumulate)?;
         Ok(y.into_view())
     }
 
     /// Computes `y` from `x` with dims `from`. `to` are the dims of `y` without the channels.
-    fn compute(
+    #[inline(always)]
+    pub(crate) fn compute(
         &self,
         isa: Isa,
-        from: [usize; 4],
-        x: &[f32],
-        to: [usize; 3],
-        mut y: Columns<'_>,
+        scratch: &mut Buffer<f32>,
+        (x, from): (&[f32], [usize; 4]),
+        (mut y, to): (Columns<'_>, [usize; 3]),
         accumulate: bool,
     ) -> Result<()> {
         let [batch, height, width, in_channels] = from;
@@ -244,9 +233,10 @@ impl<'w> Conv2d<'w> {
         let (groups, channels) = (self.groups, self.in_channels);
         require(groups > 0 && channels.is_multiple_of(groups), "in_channels", "be a multiple of the groups")?;
         let k = len(&[self.kernel_size[0], self.kernel_size[1], channels / groups])?;
-        require(self.kernel.groups() == groups, "kernel", "have one matrix for each group")?;
-        require(self.kernel.rows() == k, "kernel", "have kernel_size · in_channels / groups rows")?;
-        let n = self.kernel.cols();
+        let [matrices, rows, n] = self.kernel.sizes();
+        require(matrices == groups, "kernel", "have one matrix for each group")?;
+        require(rows == k, "kernel", "have kernel_size · in_channels / groups rows")?;
+        self.kernel.check()?;
         let out_channels = self.out_channels()?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
         y.check(pixels, out_channels)?;
@@ -257,17 +247,17 @@ impl<'w> Conv2d<'w> {
         }
         if groups == 1 && self.is_pointwise() {
             let Self { kernel, bias, activation, .. } = *self;
-            return Dense { kernel, bias, activation }.compute(isa, pixels, x, y, accumulate);
+            return K::dense(&Dense { kernel, bias, activation }, isa, scratch, pixels, x, y, accumulate);
         }
         let (rectifier, rest) = self.activation.split();
         let depth = channels / groups;
         for group in 0..groups {
             let first = group * n;
             let bias = self.bias.map(|bias| part(bias, first..first + n));
-            let gemm = Gemm::from_matrix(&self.kernel, group).bias(bias).accumulate(accumulate);
+            let linear = Linear { bias, accumulate, rectifier: rectifier.columns(first..first + n) };
             let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
-            let gemm = gemm.rectifier(rectifier.columns(first..first + n));
-            gemm.ldc(y.of).run_parallel(isa, pixels, windows, y.from(first));
+            let product = Product { isa, group, m: pixels, linear, ldc: y.of, c: y.from(first) };
+            self.kernel.convolve(product, windows, scratch)?;
         }
         if let Some(rest) = rest {
             y.activate(isa, rest, out_channels);

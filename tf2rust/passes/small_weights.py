@@ -1,0 +1,55 @@
+"""Layers whose large weights were rounded store them in the dtype that they were rounded to.
+
+The pass runs last, after all fusions. It recognises rounded weights by their values, so a layer whose weights another
+pass has changed keeps float32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tf2rust.ops.conv.conv import Conv
+from tf2rust.ops.core.layer import Layer, LayerGraph
+from tf2rust.ops.core.small_weights import FEWEST, stored
+from tf2rust.ops.indexing.embedding import Embedding
+from tf2rust.ops.linear.dense import Dense
+
+_FUSED = "another layer is a part of its weights"
+_WINOGRAD = "it uses Winograd's algorithm, which needs float32 weights"
+_FEWEST_OF_WINOGRAD = 1 << 16
+"""The fewest numbers of a kernel that is stored small although Winograd's algorithm would be faster."""
+
+
+def store_small(graph: LayerGraph, dtype: str) -> dict[Layer, str]:
+    """Replaces the float32 weights of layers by numbers of ``dtype``.
+
+    Returns, for each layer with enough weights that keeps them in float32, the reason as a clause.
+    """
+    reasons = {}
+    for layer in graph.walk():
+        reason = _store(layer, dtype)
+        if reason:
+            reasons[layer] = reason
+    return reasons
+
+
+def _store(layer: Layer, dtype: str) -> str:
+    """Stores the weights of one layer, or returns the reason why it does not."""
+    if isinstance(layer, Embedding):
+        found = stored(layer.table, dtype, 0) if layer.table.size >= FEWEST else None
+        if found is not None:
+            layer.table, layer.scales = found
+        return _FUSED if found is None and layer.table.size >= FEWEST else ""
+    if isinstance(layer, Dense) or (isinstance(layer, Conv) and layer.rank < 3 and not layer.depthwise):
+        kernel = layer.kernel
+        if kernel.dtype != np.float32 or kernel.size < FEWEST:
+            return ""
+        if isinstance(layer, Conv) and layer.winograd and kernel.size < _FEWEST_OF_WINOGRAD:
+            return _WINOGRAD
+        found = stored(kernel, dtype, kernel.ndim - 1)
+        if found is None:
+            return _FUSED
+        layer.kernel, layer.scales = found
+        return ""
+    large = [w for w in layer.weights() if w.array.dtype == np.float32 and w.array.size >= FEWEST]
+    return f"{layer.kind} computes with float32 weights" if large else ""
