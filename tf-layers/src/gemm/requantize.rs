@@ -96,7 +96,7 @@ impl Epilogue<i32> for Requantize<'_> {
     }
 }
 
-/// Scales products of bytes to floats: C = (A·B + `factor`·offsets)·(`scale`·multipliers) + bias.
+/// Scales products of bytes to floats: C = clamp((A·B + `factor`·offsets)·(`scale`·multipliers) + bias).
 ///
 /// A layer whose input has a scale and a zero point of its own at each call passes them as `scale` and `factor`. For
 /// others, both are 1. Each product and sum of floats is rounded to `f32`.
@@ -110,6 +110,13 @@ pub(crate) struct Dequantize<'a> {
     pub scale: f32,
     /// One number for each column.
     pub bias: Option<&'a [f32]>,
+    /// The least and the greatest result.
+    pub bounds: [f32; 2],
+}
+
+impl Dequantize<'_> {
+    /// No bounds.
+    pub const UNBOUNDED: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 }
 
 impl Epilogue<i32> for Dequantize<'_> {
@@ -151,6 +158,7 @@ impl Epilogue<i32> for Dequantize<'_> {
     ) {
         let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
         let scale = s.splat(self.scale);
+        let [low, high] = [s.splat(self.bounds[0]), s.splat(self.bounds[1])];
         for (i, sums) in sums.iter().enumerate() {
             let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
             for (j, (sums, (c, multipliers))) in sums.iter().zip(panels).enumerate() {
@@ -162,7 +170,7 @@ impl Epilogue<i32> for Dequantize<'_> {
                     let multiplier = s.mul(scale, multipliers[lane]);
                     result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multiplier), result[lane]);
                 }
-                f32::store(s, result, c);
+                f32::store(s, s.panel_clamp(result, low, high), c);
             }
         }
     }
