@@ -4,9 +4,9 @@ use core::hint::black_box;
 use core::ops::Range;
 
 use super::Epilogue;
-use super::epilogue::{Tile, load};
+use super::epilogue::{Tile, load, store};
 use crate::checked::part;
-use crate::simd::{Accumulator, Accumulators, PANEL, Portable, Simd};
+use crate::simd::{Accumulators, PANEL, Portable, Simd};
 
 /// Rounds products of bytes to bytes: C = clamp(round((A·B + bias)·multipliers)) + zero point.
 ///
@@ -156,22 +156,31 @@ impl Epilogue<i32> for Dequantize<'_> {
         sums: Accumulators<S, i32, MR, P>,
         c: &mut [f32],
     ) {
-        let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        // As in `Requantize::store`.
+        let sums = black_box(sums);
+        let mut multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
+        let mut bias = [s.panel(0.0); P];
+        if let Some(given) = self.bias {
+            bias = load::<S, f32, P>(s, tile.columns_of(given));
+        }
         let scale = s.splat(self.scale);
+        for j in 0..P {
+            for lane in 0..PANEL / S::LANES {
+                multipliers[j][lane] = s.mul(scale, multipliers[j][lane]);
+            }
+        }
         let [low, high] = [s.splat(self.bounds[0]), s.splat(self.bounds[1])];
         for (i, sums) in sums.iter().enumerate() {
-            let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
-            for (j, (sums, (c, multipliers))) in sums.iter().zip(panels).enumerate() {
-                let multipliers = f32::load(s, multipliers);
-                let bias = self.bias.map(|bias| part(tile.columns_of(bias), j * PANEL..j * PANEL + c.len()));
-                let mut result = f32::load(s, bias.unwrap_or_default());
+            let mut results = bias;
+            for j in 0..P {
                 for lane in 0..PANEL / S::LANES {
                     // Not fused, so that all instruction sets give the same bits.
-                    let multiplier = s.mul(scale, multipliers[lane]);
-                    result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multiplier), result[lane]);
+                    let product = s.mul(s.to_f32(sums[j][lane]), multipliers[j][lane]);
+                    results[j][lane] = s.add(product, results[j][lane]);
                 }
-                f32::store(s, s.panel_clamp(result, low, high), c);
+                results[j] = s.panel_clamp(results[j], low, high);
             }
+            store::<S, f32, P>(s, results, tile.row_of(i, c));
         }
     }
 }
