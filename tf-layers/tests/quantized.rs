@@ -3,13 +3,14 @@
 mod common;
 
 use common::window::{CASES, Case, PLAIN};
-use common::{Rng, on, view, view_mut};
+use common::{Rng, assert_close, on, view, view_mut};
 use tf_layers::Isa;
 use tf_layers::gemm::Matrix;
 use tf_layers::nn::{
-    Byte, DynamicQuantization, DynamicQuantizedDense, QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d,
-    QuantizedConv2d, QuantizedDense, QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d,
-    QuantizedMean, QuantizedMul, Requantization,
+    Activation, Byte, Direction, DynamicQuantization, DynamicQuantizedDense, DynamicQuantizedLstm,
+    QuantizedAdd, QuantizedAveragePool2d, QuantizedConv1d, QuantizedConv2d, QuantizedDense,
+    QuantizedDepthwiseConv2d, QuantizedLookup, QuantizedMaxPool2d, QuantizedMean, QuantizedMul,
+    Requantization, States,
 };
 
 fn isas() -> Vec<Isa> {
@@ -170,7 +171,12 @@ fn dynamic_dense<X: Int>(rng: &mut Rng) {
         let x: Vec<X> = ints(rng, m * k);
         let panels = packed(&kernel, 1, k, n);
         let kernel_matrix = Matrix::new(&panels, 1, k, n).unwrap();
-        for (zero, with_bias) in [(X::RANGE[0], true), (X::RANGE[1], false), (X::RANGE[0] + 99, true)] {
+        for (zero, with_bias, activation) in [
+            (X::RANGE[0], true, Activation::Linear),
+            (X::RANGE[1], false, Activation::Relu),
+            (X::RANGE[0] + 99, true, Activation::LeakyRelu(0.25)),
+            (X::RANGE[0] + 99, true, Activation::Softsign),
+        ] {
             let zero = X::of(zero.into());
             let expected: Vec<f32> = (0..m * n)
                 .map(|i| {
@@ -178,7 +184,13 @@ fn dynamic_dense<X: Int>(rng: &mut Rng) {
                         .enumerate()
                         .map(|(p, at)| (x[i / n * k + p].into() - zero.into()) * i64::from(kernel[at]));
                     let product = products.sum::<i64>() as f32 * (0.037 * scales[i % n]);
-                    product + if with_bias { bias[i % n] } else { 0.0 }
+                    let y = product + if with_bias { bias[i % n] } else { 0.0 };
+                    match activation {
+                        a if a == Activation::Relu => y.max(0.0),
+                        a if a == Activation::Softsign => y / (1.0 + y.abs()),
+                        a if a == Activation::Linear => y,
+                        _ => y.max(0.25 * y),
+                    }
                 })
                 .collect();
             let layer = DynamicQuantizedDense {
@@ -186,6 +198,7 @@ fn dynamic_dense<X: Int>(rng: &mut Rng) {
                 sums: &sums,
                 scales: &scales,
                 bias: with_bias.then_some(&bias),
+                activation,
             };
             for isa in isas() {
                 let mut y = vec![f32::NAN; m * n];
@@ -213,6 +226,145 @@ fn dynamically_quantized(x: &[f32]) -> (Vec<u8>, f32, u8) {
     let zero = (-low / scale).clamp(0.0, 255.0).round_ties_even();
     let y = x.iter().map(|x| ((x / scale).round_ties_even() + zero).clamp(0.0, 255.0) as u8).collect();
     (y, scale, zero as u8)
+}
+
+/// The weights of a `DynamicQuantizedLstm`, as row-major matrices.
+struct LstmWeights {
+    inputs: usize,
+    units: usize,
+    /// `[inputs, 4 · units]` and `[units, 4 · units]`
+    matrices: [Vec<i8>; 2],
+    sums: [Vec<i32>; 2],
+    scales: [Vec<f32>; 2],
+    bias: Vec<f32>,
+    clip: f32,
+}
+
+impl LstmWeights {
+    fn new(rng: &mut Rng, inputs: usize, units: usize, clip: f32) -> Self {
+        let n = 4 * units;
+        let matrices = [inputs, units].map(|rows| ints::<i8>(rng, rows * n));
+        let sums = [0, 1].map(|i| {
+            (0..n).map(|c| matrices[i].iter().skip(c).step_by(n).map(|&w| i32::from(w)).sum()).collect()
+        });
+        let scales = [0, 1].map(|_| rng.vec(n).iter().map(|x| x.abs() / 100.0 + 1e-3).collect());
+        Self { inputs, units, matrices, sums, scales, bias: rng.vec(n), clip }
+    }
+
+    /// The states h and c after a step, from the inputs `[batch, inputs]` and the states before. The functions of the gates
+    /// are computed in `f64`, everything else as the layer must.
+    fn step(&self, x: &[f32], h: &[f32], c: &[f32]) -> [Vec<f64>; 2] {
+        let (n, units) = (4 * self.units, self.units);
+        let products = [(x, self.inputs), (h, units)];
+        let z: Vec<f32> = (0..h.len() * 4)
+            .map(|at| {
+                let (sample, column) = (at / n, at % n);
+                let [input, state] = [0, 1].map(|i| {
+                    let (of, k) = products[i];
+                    let (q, scale, zero) = dynamically_quantized(of);
+                    let sum: i64 = (0..k)
+                        .map(|p| {
+                            (i64::from(q[sample * k + p]) - i64::from(zero))
+                                * i64::from(self.matrices[i][p * n + column])
+                        })
+                        .sum();
+                    sum as f32 * (scale * self.scales[i][column])
+                });
+                (input + state + self.bias[column]).clamp(-self.clip, self.clip)
+            })
+            .collect();
+        let sigmoid = |x: f32| 1.0 / (1.0 + (-f64::from(x)).exp());
+        let new_c: Vec<f64> = (0..c.len())
+            .map(|at| {
+                let gate = |i: usize| z[at / units * n + i * units + at % units];
+                sigmoid(gate(1)) * f64::from(c[at]) + sigmoid(gate(0)) * f64::from(gate(2)).tanh()
+            })
+            .collect();
+        let new_h = (0..c.len())
+            .map(|at| sigmoid(z[at / units * n + 3 * units + at % units]) * new_c[at].tanh())
+            .collect();
+        [new_h, new_c]
+    }
+}
+
+#[test]
+fn dynamic_quantized_lstm() {
+    let mut rng = Rng::new(13);
+    let steps = 3;
+    for [batch, inputs, units] in [[1, 1, 1], [1, 5, 16], [3, 7, 20], [2, 32, 40], [1, 70, 33]] {
+        let weights = LstmWeights::new(&mut rng, inputs, units, if batch == 2 { 0.5 } else { f32::INFINITY });
+        let n = 4 * units;
+        let kernel = packed(&weights.matrices[0], 1, inputs, n);
+        let recurrent = packed(&weights.matrices[1], 4, units, units);
+        let ([kernel_sums, recurrent_sums], [kernel_scales, recurrent_scales]) =
+            (&weights.sums, &weights.scales);
+        let layer = DynamicQuantizedLstm {
+            bias: Some(&weights.bias),
+            clip: weights.clip,
+            return_sequences: true,
+            ..DynamicQuantizedLstm::new(
+                Matrix::new(&kernel, 1, inputs, n).unwrap(),
+                kernel_sums,
+                kernel_scales,
+                Matrix::new(&recurrent, 4, units, units).unwrap(),
+                recurrent_sums,
+                recurrent_scales,
+            )
+        };
+        let (base, first) = (rng.vec(batch * inputs), [rng.vec(batch * units), rng.vec(batch * units)]);
+        // Each step has the same numbers, so that it has the range of the sequence.
+        let inputs_of = |step: usize| -> Vec<f32> {
+            base.chunks(inputs).flat_map(|row| (0..inputs).map(move |i| row[(i + step) % inputs])).collect()
+        };
+        let each: Vec<_> = (0..steps).map(inputs_of).collect();
+        let x: Vec<f32> = (0..batch)
+            .flat_map(|sample| each.iter().flat_map(move |x| x[sample * inputs..][..inputs].to_vec()))
+            .collect();
+        for isa in isas() {
+            let run = |layer: DynamicQuantizedLstm<'_>, x: &[f32], [h, c]: &[Vec<f32>; 2]| {
+                let (steps, state) = (x.len() / batch / inputs, [batch, units]);
+                let states =
+                    States { initial: [Some(view(h, state)), Some(view(c, state))], ..States::default() };
+                let mut y = vec![f32::NAN; batch * steps * units];
+                let mut last = [vec![f32::NAN; batch * units], vec![f32::NAN; batch * units]];
+                let [to_h, to_c] = last.each_mut().map(|last| Some(view_mut(last, state)));
+                let (from, to) = (view(x, [batch, steps, inputs]), view_mut(&mut y, [batch, steps, units]));
+                on(isa, |cx| layer.run_with_states(cx, from, states, to, to_h, to_c).map(|_| ()))
+                    .map(|()| (y, last))
+            };
+            for direction in [Direction::Forward, Direction::Reverse] {
+                let context = format!("{isa:?} {batch}×{inputs}×{units} {direction:?}");
+                let mut states = first.clone();
+                let mut sequence = vec![0.0; batch * steps * units];
+                for step in 0..steps {
+                    let at = if direction == Direction::Forward { step } else { steps - 1 - step };
+                    let expected = weights.step(&each[at], &states[0], &states[1]);
+                    let (y, found) = run(layer, &each[at], &states).unwrap();
+                    for (found, expected) in found.iter().zip(&expected) {
+                        assert_close(found, expected, 1e-6, &context);
+                    }
+                    assert_eq!(y, found[0], "{context}");
+                    for (sample, row) in y.chunks(units).enumerate() {
+                        sequence[(sample * steps + at) * units..][..units].copy_from_slice(row);
+                    }
+                    states = found;
+                }
+                let (y, last) = run(DynamicQuantizedLstm { direction, ..layer }, &x, &first).unwrap();
+                assert_eq!((y, last), (sequence, states), "{context}");
+            }
+            for bad in [
+                DynamicQuantizedLstm { kernel_sums: &[], ..layer },
+                DynamicQuantizedLstm { kernel_scales: &[], ..layer },
+                DynamicQuantizedLstm { recurrent_sums: &[], ..layer },
+                DynamicQuantizedLstm { recurrent_scales: &[], ..layer },
+                DynamicQuantizedLstm { bias: Some(&[]), ..layer },
+                DynamicQuantizedLstm { recurrent: Matrix::new(&kernel, 1, inputs, n).unwrap(), ..layer },
+                DynamicQuantizedLstm { units: units + 1, ..layer },
+            ] {
+                assert!(run(bad, &x, &first).is_err());
+            }
+        }
+    }
 }
 
 #[test]
@@ -680,7 +832,8 @@ fn wrong_arguments_are_errors() {
         assert!(!run(QuantizedMean { x_zero_point: -1, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
         assert!(!run(QuantizedMean { max: 128, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
         let kernel = Matrix::new(&[0; 64], 1, 2, 1).unwrap();
-        let dense = DynamicQuantizedDense { kernel, sums: &[0], scales: &[1.0], bias: None };
+        let activation = Activation::Linear;
+        let dense = DynamicQuantizedDense { kernel, sums: &[0], scales: &[1.0], bias: None, activation };
         let run = |layer: DynamicQuantizedDense<'_>, scale: &[f32], zero: &[u8], rows: usize| {
             let (x, mut y) = ([1; 2], [0.0]);
             let (x, y) = (view(&x, [1, 2]), view_mut(&mut y, [rows, 1]));
@@ -693,6 +846,7 @@ fn wrong_arguments_are_errors() {
             DynamicQuantizedDense { sums: &[], ..dense },
             DynamicQuantizedDense { scales: &[1.0; 2], ..dense },
             DynamicQuantizedDense { bias: Some(&[]), ..dense },
+            DynamicQuantizedDense { activation: Activation::PRelu(&[]), ..dense },
         ] {
             assert!(!run(bad, &[1.0], &[0], 1), "{bad:?}");
         }

@@ -16,6 +16,7 @@ from tf2rust.onnx_import.infer import Analysis, reanalyse
 from tf2rust.onnx_import.inline import inline
 from tf2rust.onnx_import.match import Matched, Unmatched, match, unmatched_node
 from tf2rust.onnx_import.widen import widened
+from tf2rust.ops.contrib import call as contrib
 from tf2rust.ops.core.inference import ValueInfos, label
 from tf2rust.ops.core.registry import rules_by_op
 from tf2rust.ops.ml import definitions
@@ -130,6 +131,8 @@ def _definition(node: ir.Node, infos: ValueInfos) -> onnx.FunctionProto | None:
     """The function body of the node for inputs of these types; None if there is none."""
     if node.domain == definitions.DOMAIN:
         return definitions.definition(node, infos)
+    if contrib.is_contrib(node):
+        return contrib.definition(node, infos)
     if own_operators.has_definition(node.domain, node.op_type):
         return own_operators.definition(node.op_type)
     # If there is a float32 layer, its result is rounded once; the definition would round after each step.

@@ -30,6 +30,7 @@ from tf2rust.ops.core.inference import (
     ValueInfos,
     bodies_of,
     body_input_function,
+    is_known,
     label,
     malformed_node,
     read_by,
@@ -203,7 +204,7 @@ def _infer_node(node: ir.Node, analysis: Analysis) -> None:
     named = infos.assumptions.node = f"node `{node.name}`" if node.name else label(node)
     try:
         instead = take_known_branch(node, infos)
-        if instead is None and is_contrib(node):
+        if instead is None and is_contrib(node) and not (is_known(node) and shape_function(node.op_type)):
             instead = _defined(node, analysis)
         if instead is None:
             instead = resolve(node, infos)

@@ -17,7 +17,7 @@ from tf2rust.onnx_import.infer import Analysis
 from tf2rust.ops.contrib.call import is_defined
 from tf2rust.ops.core.dims import symbols
 from tf2rust.ops.core.dtypes import TENSORS, TEXT
-from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, bodies_of, is_data_dependent, label, read_by
+from tf2rust.ops.core.inference import Node, bodies_of, is_data_dependent, is_known, label, read_by
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
 from tf2rust.ops.core.pattern import Mismatch
 from tf2rust.ops.core.registry import Applied, Body, Builder, rules_by_op
@@ -245,7 +245,7 @@ def _real_inputs(outcome: Applied, builder: Builder) -> Iterable[ir.Value]:
 
 
 def _apply(node: ir.Node, analysis: Analysis, builder: Builder) -> Applied | Unmatched:
-    known = rules_by_op().get(node.op_type, []) if node.domain in KNOWN_DOMAINS else []
+    known = rules_by_op().get(node.op_type, []) if is_known(node) else []
     nearest: tuple[str, Mismatch] | None = None
     problem = analysis.problems.get(node)
     if problem is None:

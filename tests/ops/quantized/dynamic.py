@@ -57,10 +57,13 @@ def _shared(g: Quantized) -> list[str]:
     return [product(g, x, weights(10, 6, seed=seed), EACH) for seed in (1, 2, 3)]
 
 
-def _activated(g: Quantized) -> str:
-    made = dense(bias=True)(g)
-    assert isinstance(made, str)
-    return g.op("Relu", made)
+def _activated(op: str, bias: bool = True) -> Build:
+    def build(g: Quantized) -> str:
+        made = dense(bias=bias)(g)
+        assert isinstance(made, str)
+        return g.op(op, made)
+
+    return build
 
 
 def _transposed(g: Quantized) -> str:
@@ -116,7 +119,8 @@ GRAPHS: dict[str, Graph] = {
     "dynamic_zero_each_column": quantized(_BOTH, dense(kernel=weights(10, 6, most=100), zero=integers(6), scales=EACH)),
     "dynamic_unsigned": quantized(_BOTH, _unsigned(128)),
     "dynamic_shared": quantized(f"DynamicQuantizeLinear {' '.join(['DynamicQuantizedDense'] * 3)}", _shared),
-    "dynamic_relu": quantized(f"{_BOTH} Activation", _activated),
+    "dynamic_relu": quantized(_BOTH, _activated("Relu")),
+    "dynamic_tanh": quantized(_BOTH, _activated("Tanh", bias=False)),
     "dynamic_transposed": quantized(f"{_BOTH} Transpose", _transposed),
     "dynamic_parts": quantized("DynamicQuantizeLinear", _parts),
     "dynamic_constant_scale": quantized("DynamicQuantizedDense", _static("uint8")),

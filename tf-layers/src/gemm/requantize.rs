@@ -4,9 +4,9 @@ use core::hint::black_box;
 use core::ops::Range;
 
 use super::Epilogue;
-use super::epilogue::{Tile, load};
+use super::epilogue::{Tile, load, store};
 use crate::checked::part;
-use crate::simd::{Accumulator, Accumulators, PANEL, Portable, Simd, copy_front};
+use crate::simd::{Accumulators, PANEL, Portable, Simd, copy_front};
 
 /// How floats become bytes: clamp(round(x)) + zero point.
 ///
@@ -189,7 +189,7 @@ impl Epilogue<i32> for Requantize<'_> {
     }
 }
 
-/// Scales products of bytes to floats: C = (A·B + `factor`·offsets)·(`scale`·multipliers) + bias.
+/// Scales products of bytes to floats: C = clamp((A·B + `factor`·offsets)·(`scale`·multipliers) + bias).
 ///
 /// A layer whose input has a scale and a zero point of its own at each call passes them as `scale` and `factor`. For
 /// others, both are 1. Each product and sum of floats is rounded to `f32`.
@@ -203,6 +203,13 @@ pub(crate) struct Dequantize<'a> {
     pub scale: f32,
     /// One number for each column.
     pub bias: Option<&'a [f32]>,
+    /// The least and the greatest result.
+    pub bounds: [f32; 2],
+}
+
+impl Dequantize<'_> {
+    /// No bounds.
+    pub const UNBOUNDED: [f32; 2] = [f32::NEG_INFINITY, f32::INFINITY];
 }
 
 impl Epilogue<i32> for Dequantize<'_> {
@@ -242,21 +249,31 @@ impl Epilogue<i32> for Dequantize<'_> {
         sums: Accumulators<S, i32, MR, P>,
         c: &mut [f32],
     ) {
-        let (sums, multipliers) = (black_box(sums), tile.columns_of(self.multipliers));
+        // As in `Requantize::store`.
+        let sums = black_box(sums);
+        let mut multipliers = load::<S, f32, P>(s, tile.columns_of(self.multipliers));
+        let mut bias = [s.panel(0.0); P];
+        if let Some(given) = self.bias {
+            bias = load::<S, f32, P>(s, tile.columns_of(given));
+        }
         let scale = s.splat(self.scale);
+        for j in 0..P {
+            for lane in 0..PANEL / S::LANES {
+                multipliers[j][lane] = s.mul(scale, multipliers[j][lane]);
+            }
+        }
+        let [low, high] = [s.splat(self.bounds[0]), s.splat(self.bounds[1])];
         for (i, sums) in sums.iter().enumerate() {
-            let panels = tile.row_of(i, c).chunks_mut(PANEL).zip(multipliers.chunks(PANEL));
-            for (j, (sums, (c, multipliers))) in sums.iter().zip(panels).enumerate() {
-                let multipliers = f32::load(s, multipliers);
-                let bias = self.bias.map(|bias| part(tile.columns_of(bias), j * PANEL..j * PANEL + c.len()));
-                let mut result = f32::load(s, bias.unwrap_or_default());
+            let mut results = bias;
+            for j in 0..P {
                 for lane in 0..PANEL / S::LANES {
                     // Not fused, so that all instruction sets give the same bits.
-                    let multiplier = s.mul(scale, multipliers[lane]);
-                    result[lane] = s.add(s.mul(s.to_f32(sums[lane]), multiplier), result[lane]);
+                    let product = s.mul(s.to_f32(sums[j][lane]), multipliers[j][lane]);
+                    results[j][lane] = s.add(product, results[j][lane]);
                 }
-                f32::store(s, result, c);
+                results[j] = s.panel_clamp(results[j], low, high);
             }
+            store::<S, f32, P>(s, results, tile.row_of(i, c));
         }
     }
 }

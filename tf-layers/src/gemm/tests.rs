@@ -118,7 +118,7 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
         (0..m * n).map(|i| (scaled(i).round_ties_even() as i32 + 100).clamp(3, 200) as u8).collect();
     let (factor, scale) = (-7, 0.37);
     let scaled = |i: usize| (sums[i] + factor * offsets[i % n]) as f32 * (scale * multipliers[i % n]);
-    let floats: Vec<f32> = (0..m * n).map(|i| scaled(i) + (i % n) as f32).collect();
+    let floats: Vec<f32> = (0..m * n).map(|i| (scaled(i) + (i % n) as f32).clamp(-1e3, 1e3)).collect();
     let float_bias: Vec<f32> = (0..n).map(|i| i as f32).collect();
     for isa in Isa::available() {
         let context = format!("{context} on {}", isa.name());
@@ -130,7 +130,9 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
         };
         let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, requantize);
         let bias = Some(&*float_bias);
-        let dequantize = Dequantize { offsets: &offsets, factor, multipliers: &multipliers, scale, bias };
+        let bounds = [-1e3, 1e3];
+        let dequantize =
+            Dequantize { offsets: &offsets, factor, multipliers: &multipliers, scale, bias, bounds };
         for reverse in [false, true] {
             let mut c = vec![9; m * n];
             plain.setup(flip).reverse(reverse).run(isa, m, a, &mut c);

@@ -18,7 +18,7 @@ pub(crate) use exp::{exp, expm1};
 pub(crate) use inverse::{acos, acosh, asin, asinh, atan, atanh, cosh, sinh, tan};
 pub(crate) use log::{log, log1p, softplus};
 pub(crate) use scalar::{cos, modulo, sin};
-pub(crate) use sigmoid::{gate, gelu_tanh, mish, sigmoid, silu, tanh};
+pub(crate) use sigmoid::{gate_denominator, gelu_tanh, mish, sigmoid, silu, tanh, tanh_fraction};
 
 use crate::simd::Simd;
 

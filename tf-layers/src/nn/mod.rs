@@ -7,7 +7,7 @@
 //! | convolution | [`Conv1d`], [`Conv2d`], [`Conv3d`], [`DepthwiseConv2d`], [`WinogradConv2d`], [`ConvTranspose`], [`DeformConv`], [`EmbeddingConv1d`], [`DynamicConv`] |
 //! | pooling | [`Pool1d`], [`Pool2d`], [`Pool3d`], [`MaxPool`], [`max_unpool`] |
 //! | normalization | [`LayerNorm`], [`GroupNorm`], [`RmsNorm`], [`UnitNorm`], [`ScaleShift`] (batch normalization) |
-//! | recurrent | [`SimpleRnn`], [`Gru`], [`Lstm`], [`DynamicRecurrence`] |
+//! | recurrent | [`SimpleRnn`], [`Gru`], [`Lstm`], [`DynamicQuantizedLstm`], [`DynamicRecurrence`] |
 //! | attention | [`Attention`] |
 //! | activation | [`Activation`] |
 //! | 8-bit integers | [`QuantizedDense`], [`QuantizedConv1d`], [`QuantizedConv2d`], [`QuantizedDepthwiseConv2d`], [`QuantizedAdd`], [`QuantizedMul`], [`QuantizedAveragePool2d`], [`QuantizedMaxPool2d`], [`QuantizedMean`], [`QuantizedLookup`], [`DynamicQuantization`], [`DynamicQuantizedDense`] |
@@ -68,7 +68,8 @@ pub use quantized::{
     QuantizedMean, QuantizedMul, Requantization,
 };
 pub use recurrent::{
-    Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn, States,
+    Direction, DynamicCell, DynamicQuantizedLstm, DynamicRecurrence, DynamicWeights, Gru, Lstm, SimpleRnn,
+    States,
 };
 pub use scale_shift::ScaleShift;
 pub use small_embedding::{ScaledRows, SmallEmbedding, SmallTable};

@@ -301,12 +301,13 @@ pub(crate) fn quantize_bytes(isa: Isa, x: &[f32], scale: f32, zero: i32, bounds:
     isa.run(QuantizeBytes { x, scale, zero, bounds, y });
 }
 
-struct QuantizeBytes<'a> {
-    x: &'a [f32],
-    scale: f32,
-    zero: i32,
-    bounds: [i32; 2],
-    y: &'a mut [u8],
+/// See [`quantize_bytes`].
+pub(crate) struct QuantizeBytes<'a> {
+    pub x: &'a [f32],
+    pub scale: f32,
+    pub zero: i32,
+    pub bounds: [i32; 2],
+    pub y: &'a mut [u8],
 }
 
 impl Kernel for QuantizeBytes<'_> {

@@ -33,6 +33,12 @@ pub(crate) fn view<T: Pod>(bytes: &[u8]) -> Option<&[T]> {
     (before.is_empty() && after.is_empty()).then_some(numbers)
 }
 
+/// The memory of floats as bytes.
+pub(crate) fn bytes_mut(x: &mut [f32]) -> &mut [u8] {
+    // SAFETY: bytes have no alignment, and every bit pattern is a value of both types.
+    unsafe { core::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), size_of_val(x)) }
+}
+
 /// An 8-bit integer: its bits are an unsigned byte.
 pub(crate) trait Bits8: Pod {
     /// The bits of integers.

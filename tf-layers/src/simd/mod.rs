@@ -30,7 +30,7 @@ mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
-pub(crate) use bytes::{Bits8, view, view_bools};
+pub(crate) use bytes::{Bits8, bytes_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
@@ -521,15 +521,33 @@ pub(crate) trait Simd: Copy {
     /// The pairwise sum of the lanes.
     #[inline(always)]
     fn sum(self, a: Self::F32) -> f32 {
-        let mut lanes = [0.0; PANEL];
-        self.store(a, &mut lanes);
-        let mut n = Self::LANES;
-        while n > 1 {
-            n /= 2;
-            for i in 0..n {
-                lanes[i] += lanes[i + n];
-            }
-        }
-        lanes[0]
+        fold(self, a, |a, b| a + b)
     }
+
+    /// The least lane. The lanes must not be NaN.
+    #[inline(always)]
+    fn least(self, a: Self::F32) -> f32 {
+        fold(self, a, |a, b| if a < b { a } else { b })
+    }
+
+    /// The greatest lane. The lanes must not be NaN.
+    #[inline(always)]
+    fn greatest(self, a: Self::F32) -> f32 {
+        fold(self, a, |a, b| if a > b { a } else { b })
+    }
+}
+
+/// Folds the lanes pairwise.
+#[inline(always)]
+fn fold<S: Simd>(s: S, a: S::F32, f: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [0.0; PANEL];
+    s.store(a, &mut lanes);
+    let mut n = S::LANES;
+    while n > 1 {
+        n /= 2;
+        for i in 0..n {
+            lanes[i] = f(lanes[i], lanes[i + n]);
+        }
+    }
+    lanes[0]
 }

@@ -1,4 +1,8 @@
-"""DynamicQuantizeLSTM: an LSTM with weights of 8 bits, whose inputs and states are quantized while it runs."""
+"""DynamicQuantizeLSTM: an LSTM with weights of 8 bits, whose inputs and states are quantized while it runs.
+
+A rule in ``ops/recurrent`` makes a layer of it. The definition is for uint8 weights that do not fit in int8 without
+their zero point.
+"""
 
 from __future__ import annotations
 

@@ -364,24 +364,37 @@ class ValueInfos:
 
 OWN_DOMAIN, OWN_VERSION = "tf2rust", 1
 """The domain of operators that ONNX lacks, and its version."""
-KNOWN_DOMAINS = ("", "ai.onnx", OWN_DOMAIN)
-"""The supported operator domains."""
+_KNOWN_DOMAINS = ("", "ai.onnx", OWN_DOMAIN)
+"""The domains of operators that shape functions and rules know by name alone."""
 
 ShapeFunction = Callable[[Node, ValueInfos], Sequence[ValueInfo]]
 _shape_functions: dict[str, ShapeFunction] = {}
+_domains: dict[str, str] = {}
+"""The domains of operators that belong to a single other domain."""
 
 
-def infers(*ops: str) -> Callable[[ShapeFunction], ShapeFunction]:
-    """Registers a function as the shape function of these ONNX operators: it returns the infos of their outputs."""
+def infers(*ops: str, domain: str | None = None) -> Callable[[ShapeFunction], ShapeFunction]:
+    """Registers a function as the shape function of these operators: it returns the infos of their outputs.
+
+    ``domain`` is that of operators that neither ONNX nor tf2rust defines.
+    """
 
     def register(function: ShapeFunction) -> ShapeFunction:
         for op in ops:
             if op in _shape_functions:
                 raise ValueError(f"two shape functions for {op}")
             _shape_functions[op] = function
+            if domain is not None:
+                _domains[op] = domain
         return function
 
     return register
+
+
+def is_known(node: ir.Node) -> bool:
+    """Whether the shape functions and rules for the node's operator are meant for its domain."""
+    domain = _domains.get(node.op_type)
+    return node.domain in _KNOWN_DOMAINS if domain is None else node.domain == domain
 
 
 def shape_function(op: str) -> ShapeFunction | None:

@@ -12,7 +12,7 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.dtypes import TEXT
-from tf2rust.ops.core.inference import KNOWN_DOMAINS, InferenceError, Node, ValueInfo, ValueInfos, shape_function
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, is_known, shape_function
 
 _SPATIAL = frozenset(
     {
@@ -109,6 +109,10 @@ RANKS: dict[str, dict[int, tuple[int, int | None]]] = {
     "GroupNormalization": {0: (2, _ANY), 1: (1, 1), 2: (1, 1)},
     "InstanceNormalization": {0: (2, _ANY), 1: (1, 1), 2: (1, 1)},
     "LRN": {0: (2, _ANY)},
+    "DynamicQuantizeLSTM": {
+        **{0: (3, 3), 1: (3, 3), 2: (3, 3), 3: (2, 2), 4: (1, 1), 5: (3, 3), 6: (3, 3), 7: (2, 2)},
+        **{8: (1, 2), 9: (1, 2), 10: (1, 2), 11: (1, 2)},
+    },
     "LSTM": {0: (3, 3), 1: (3, 3), 2: (3, 3), 3: (2, 2), 4: (1, 1), 5: (3, 3), 6: (3, 3), 7: (2, 2)},
     "LayerNormalization": {0: (1, _ANY)},
     "LpPool": {0: (3, _ANY)},
@@ -149,7 +153,7 @@ RANKS: dict[str, dict[int, tuple[int, int | None]]] = {
 
 def infer_outputs(node: ir.Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     """The infos of a node's outputs; raises InferenceError if they cannot be determined."""
-    function = shape_function(node.op_type) if node.domain in KNOWN_DOMAINS else None
+    function = shape_function(node.op_type) if is_known(node) else None
     if function is None:
         raise InferenceError("no rule supports this operator")
     for value in node.inputs:

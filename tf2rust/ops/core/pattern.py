@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from tf2rust.ops.core.inference import KNOWN_DOMAINS, Node, ValueInfos, broadcast, read_by
+from tf2rust.ops.core.inference import Node, ValueInfos, broadcast, is_known, read_by
 
 COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "And", "Or", "Equal"})
 
@@ -236,7 +236,7 @@ class Matcher:
             return
         if isinstance(pattern, Op):
             producer = value.producer()
-            if producer is None or producer.domain not in KNOWN_DOMAINS:
+            if producer is None or not is_known(producer):
                 self._fail(
                     f"an input of `{reader.name}` ({reader.op}) does not come from {' or '.join(pattern.ops)}",
                     reader,

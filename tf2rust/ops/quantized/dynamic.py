@@ -1,7 +1,7 @@
 """Dynamic quantization: x is quantized at each call, by its own range, and multiplied with 8-bit weights.
 
     q, scale, zero_point = DynamicQuantizeLinear(x)
-    y = Σ (q − zero_point) · kernel[·, c] · (scale · scales[c]) + bias[c]          sums in i32, the rest in float32
+    y = activation(Σ (q − zero_point) · kernel[·, c] · (scale · scales[c]) + bias[c])    i32 sums, the rest in float32
 
 ONNX Runtime's quantizer writes the product as MatMulInteger, Cast, Mul and Add. The order of the factors is that of its
 kernels, so that the results have the same bits.
@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
+from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import product
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Layer, Perm, Value, Weight
@@ -51,6 +53,14 @@ class DynamicQuantizedDense(IntegerProduct):
     sums: np.ndarray
     scales: np.ndarray
     bias: np.ndarray | None = None
+    activation: Activation = LINEAR
+
+    def params(self) -> dict[str, object]:
+        return {**super().params(), "activation": self.activation.plain()}
+
+    @property
+    def takes_columns(self) -> bool:
+        return self.activation.is_rectifier
 
     def weights(self) -> list[Weight]:
         vectors = {"sums": self.sums, "scales": self.scales, "bias": self.bias}
@@ -67,6 +77,10 @@ class DynamicQuantizedDense(IntegerProduct):
         return replace(self), perm
 
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
+        if not self.activation.is_linear:
+            return None
+        if isinstance(consumer, ActivationLayer):
+            return replace(self, activation=consumer.activation)
         if self.bias is not None or not isinstance(consumer, Binary) or consumer.function != "Add":
             return None
         bias, given = consumer.last_axis(), consumer.constant

@@ -71,7 +71,8 @@ def _(layer: QuantizedDense, weights: Weights) -> LayerField:
 def _(layer: DynamicQuantizedDense, weights: Weights) -> LayerField:
     dense = Item(f"{_NN}::DynamicQuantizedDense")
     vectors = {role: weights.get(role) for role in ("kernel", "sums", "scales")}
-    return LayerField(dense.generic("'w"), struct(dense, **vectors, bias=weights.optional("bias")))
+    value = struct(dense, **vectors, bias=weights.optional("bias"), activation=layer.activation.rust())
+    return LayerField(dense.generic("'w"), value)
 
 
 @layer_call.register

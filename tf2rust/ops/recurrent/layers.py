@@ -11,7 +11,7 @@ import numpy as np
 from tf2rust.ops.core.activation import Activation
 from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Layer, Weight
-from tf2rust.ops.core.packing import MATRIX
+from tf2rust.ops.core.packing import MATRIX, Matrices
 from tf2rust.ops.indexing.slice import Slice
 
 
@@ -84,9 +84,9 @@ class Recurrent(Layer):
         return product(self.x.shape[:2]) * (self.kernel.size + self.recurrent_kernel.size)
 
     def scratch_size(self) -> Dim:
-        """The gate sums of all steps, and two states."""
+        """The gate sums of all steps, and three states."""
         batch, steps = self.x.shape[:2]
-        return batch * (steps * 4 + 2) * self.units
+        return batch * (steps * 4 + 3) * self.units
 
     def weights(self) -> list[Weight]:
         kernels = [Weight("kernel", self.kernel, MATRIX), Weight("recurrent_kernel", self.recurrent_kernel, MATRIX)]
@@ -113,6 +113,39 @@ class Lstm(Recurrent):
 
     def params(self) -> dict[str, object]:
         return {**super().params(), "recurrent_activation": self.recurrent_activation.plain()}
+
+
+@dataclass(eq=False, kw_only=True)
+class DynamicQuantizedLstm(Recurrent):
+    """An LSTM with the usual activations and int8 kernels.
+
+    x is quantized as a whole, and so are the states h of a batch in every step. Column c of a kernel stands for
+    ``scales[c] · kernel[:, c]``. The arguments of the activations are clipped to −``clip`` and ``clip``.
+    """
+
+    kind = "DynamicQuantizedLSTM"
+    STATES = 2
+    scales: np.ndarray
+    recurrent_scales: np.ndarray
+    clip: float = float("inf")
+
+    def is_batch_independent(self, batched: Sequence[bool]) -> bool:
+        """The scales must not be computed from the batch."""
+        return False
+
+    def scratch_size(self) -> Dim:
+        """The gate sums of all steps, two states, and the bytes of x or of a state."""
+        return super().scratch_size() + product(self.x.shape)
+
+    def weights(self) -> list[Weight]:
+        kernels = {"": self.kernel, "recurrent_": self.recurrent_kernel}
+        scales = {"": self.scales, "recurrent_": self.recurrent_scales}
+        packings = {"": MATRIX, "recurrent_": Matrices(4)}
+        found = [Weight(f"{name}kernel", kernel, packings[name]) for name, kernel in kernels.items()]
+        for name, kernel in kernels.items():
+            found.append(Weight(f"{name}sums", kernel.sum(axis=0, dtype=np.int32)))
+            found.append(Weight(f"{name}scales", scales[name]))
+        return found if self.bias is None else [*found, Weight("bias", self.bias)]
 
 
 @dataclass(eq=False, kw_only=True)

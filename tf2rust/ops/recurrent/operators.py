@@ -1,4 +1,4 @@
-"""The ONNX operators LSTM, GRU and RNN: one recurrent layer per direction."""
+"""The ONNX operators LSTM, GRU and RNN, and ONNX Runtime's DynamicQuantizeLSTM: one recurrent layer per direction."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from typing import Any
 
 import numpy as np
 
+from tf2rust.ops.contrib.call import DOMAIN
 from tf2rust.ops.core.activation import Activation
+from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice, ranges
-from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
+from tf2rust.ops.quantized.scale import BYTES, LARGEST_BYTE, LARGEST_SUM, centered
+from tf2rust.ops.recurrent.layers import DynamicQuantizedLstm, Gru, Lstm, Recurrent, SimpleRnn
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.ops.shape.reshape import Reshape
 from tf2rust.ops.shape.transpose import Transpose, permute
 
-_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
-DEFAULTS = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+_QUANTIZED = "DynamicQuantizeLSTM"
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1, _QUANTIZED: 4}
+_LSTM_DEFAULTS = ("Sigmoid", "Tanh", "Tanh")
+DEFAULTS = {"LSTM": _LSTM_DEFAULTS, "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",), _QUANTIZED: _LSTM_DEFAULTS}
 DIRECTIONS = {"forward": ("forward",), "reverse": ("reverse",), "bidirectional": ("forward", "reverse")}
 
 
@@ -32,6 +37,16 @@ def _recurrent(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
         batch, steps = x.shape[:2]
         state = ValueInfo(x.dtype, (batch, directions, units))
         return [ValueInfo(x.dtype, (batch, steps, directions, units)), state, state][: len(node.outputs)]
+    return _time_major(node, x, directions, units)
+
+
+@infers(_QUANTIZED, domain=DOMAIN)
+def _quantized(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    directions, units, _ = infos.shape(node.operand(2))
+    return _time_major(node, infos[node.x], directions, units)
+
+
+def _time_major(node: Node, x: ValueInfo, directions: Dim, units: Dim) -> Sequence[ValueInfo]:
     steps, batch = x.shape[:2]
     state = ValueInfo(x.dtype, (directions, batch, units))
     return [ValueInfo(x.dtype, (steps, directions, batch, units)), state, state][: len(node.outputs)]
@@ -73,6 +88,9 @@ def _gates(array: np.ndarray, order: Sequence[int]) -> np.ndarray:
     return np.ascontiguousarray(np.concatenate([parts[i] for i in order]).T)
 
 
+_LAYERS: dict[str, type[Recurrent]] = {"LSTM": Lstm, "GRU": Gru, "RNN": SimpleRnn, _QUANTIZED: DynamicQuantizedLstm}
+
+
 @dataclass(frozen=True)
 class _Cell:
     """One direction of a node: all fields of the layer except for its inputs and outputs."""
@@ -93,14 +111,17 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
     """The layers that make x batch-major, and the directions of a node."""
     infos, op = b.infos, node.op
     directions = DIRECTIONS[node.attr("direction", "forward")]
-    if node.attr("input_forget", 0) or node.has("clip"):
+    clip = node.attr("clip", float("inf"))
+    if node.attr("input_forget", 0) or (node.has("clip") and op != _QUANTIZED):
         return m.reject("it has the unsupported option input_forget or clip", node)
     if node.input(4) is not None or node.input(7) is not None:
         return m.reject("it has unsupported inputs: sequence lengths or peepholes", node)
-    kernel, recurrent = m.const("kernel"), m.const("recurrent")
-    units, gates = recurrent.shape[2], _GATES[op]
-    if node.attr("hidden_size", units) != units or kernel.dtype != np.float32:
-        return m.reject("its kernels do not match hidden_size, or are not float32", node)
+    found = _quantized_kernels(m, node, infos) if op == _QUANTIZED else _float_kernels(m, node)
+    if isinstance(found, Mismatch):
+        return found
+    units, gates = found[0].recurrent.shape[1], _GATES[op]
+    if node.attr("hidden_size", units) != units or len(found) != len(directions):
+        return m.reject(f"its kernels do not match hidden_size, or {len(directions)} directions", node)
     both = np.zeros((len(directions), 2 * gates * units), np.float32)
     if (given := node.input(3)) is not None:
         if (constant := infos.const(given)) is None:
@@ -116,21 +137,26 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
     if not node.attr("layout", 0):
         x = b.temporary(x_given, permute(x_given.shape, (1, 0, 2)))
         front.append(Transpose(perm=(1, 0, 2), inputs=[x_given], outputs=[x]))
-    order = {"LSTM": (0, 2, 3, 1), "GRU": (0, 1, 2), "RNN": (0,)}[op]
+    order = {4: (0, 2, 3, 1), 3: (0, 1, 2), 1: (0,)}[gates]
     cells: list[_Cell] = []
     for i, direction in enumerate(directions):
         own = functions[i * len(default) : (i + 1) * len(default)]
         if None in own or len(own) != len(default) or (op == "LSTM" and own[1] != own[2]):
             return m.reject(f"its activations {', '.join(names)} are not supported", node)
+        if op == _QUANTIZED and [a and a.name for a in own] != ["sigmoid", "tanh", "tanh"]:
+            return m.reject(f"its activations are {', '.join(names)} (supported: {', '.join(default)})", node)
         first, second = (_gates(half[:, None], order).reshape(-1) for half in np.split(both[i], 2))
         parts: dict[str, Any] = {
-            "kernel": _gates(kernel[i], order),
-            "recurrent_kernel": _gates(recurrent[i], order),
+            "kernel": _gates(found[i].kernel, order),
+            "recurrent_kernel": _gates(found[i].recurrent, order),
             "direction": direction,
             "activation": own[0] if op == "RNN" else own[1],
         }
-        cls: type[Recurrent] = {"LSTM": Lstm, "GRU": Gru, "RNN": SimpleRnn}[op]
-        if op != "RNN":
+        cls = _LAYERS[op]
+        if op == _QUANTIZED:
+            scales, recurrent_scales = (_gates(s[:, None], order).reshape(-1) for s in found[i].scales)
+            parts |= {"scales": scales, "recurrent_scales": recurrent_scales, "clip": clip}
+        elif op != "RNN":
             parts["recurrent_activation"] = own[0]
         split = op == "GRU" and reset_after
         summed = first if split else first + second
@@ -141,6 +167,43 @@ def _cells(m: Match, b: Builder, node: Node) -> tuple[list[Layer], list[_Cell]] 
         parts["initial"] = given_states
         cells.append(_Cell(x, parts, cls, made, initial))
     return front, cells
+
+
+@dataclass(frozen=True)
+class _Kernels:
+    """The kernels [gates · units, k] of one direction. Those of integers have a scale for each row."""
+
+    kernel: np.ndarray
+    recurrent: np.ndarray
+    scales: tuple[np.ndarray, ...] = ()
+
+
+def _float_kernels(m: Match, node: Node) -> list[_Kernels] | Mismatch:
+    kernel, recurrent = m.const("kernel"), m.const("recurrent")
+    if kernel.dtype != np.float32:
+        return m.reject(f"its kernel has the unsupported dtype {kernel.dtype} (supported: float32)", node)
+    return [_Kernels(*both) for both in zip(kernel, recurrent, strict=True)]
+
+
+def _quantized_kernels(m: Match, node: Node, infos: ValueInfos) -> list[_Kernels] | Mismatch:
+    """The int8 kernels minus their zero points, with one scale for each row."""
+    given = [m.const("kernel"), m.const("recurrent")]
+    parameters = [None if (value := node.input(i)) is None else infos.const(value) for i in range(8, 12)]
+    integers, scales = [], []
+    for array, scale, zero in zip(given, parameters[::2], parameters[1::2], strict=True):
+        if array.dtype.name not in BYTES or scale is None or zero is None:
+            return m.reject("its kernels are not 8-bit integers with constant scales and zero points", node)
+        directions, rows, columns = array.shape
+        if scale.shape not in ((directions,), (directions, columns)) or scale.shape != zero.shape:
+            return m.reject("its kernels do not have one scale and zero point per direction, or one per column", node)
+        kernel = centered(array, zero.reshape(directions, 1, -1))
+        if kernel is None:
+            return m.reject("its kernels minus their zero points do not fit in int8", node)
+        if LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=1).max(initial=0) > LARGEST_SUM:
+            return m.reject(f"its sums over {rows} rows can exceed 32 bits", node)
+        integers.append(kernel.transpose(0, 2, 1))
+        scales.append(np.broadcast_to(scale.reshape(directions, -1), (directions, columns)))
+    return [_Kernels(k, r, (s, t)) for k, r, s, t in zip(*integers, *scales, strict=True)]
 
 
 def _initial(node: Node, b: Builder, direction: int, shape: Dims) -> tuple[list[Layer], list[Value], tuple[bool, bool]]:
@@ -165,7 +228,7 @@ def _initial(node: Node, b: Builder, direction: int, shape: Dims) -> tuple[list[
     return layers, values, (flags[0], flags[1])
 
 
-_NODE = ("LSTM|GRU|RNN", Var("x"), Const("kernel"), Const("recurrent"))
+_NODE = (f"LSTM|GRU|RNN|{_QUANTIZED}", Var("x"), Const("kernel"), Const("recurrent"))
 
 
 @rule(Op(*_NODE, more=True, name="recurrent"))

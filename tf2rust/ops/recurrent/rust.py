@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tf2rust.ops.core.emit import CX, LayerField, Site, Weights, layer_call, layer_field, result_pattern
 from tf2rust.ops.recurrent.dynamic import OPTIONAL, DynamicRecurrence
-from tf2rust.ops.recurrent.layers import Gru, Lstm, Recurrent, SimpleRnn
+from tf2rust.ops.recurrent.layers import DynamicQuantizedLstm, Gru, Lstm, Recurrent, SimpleRnn
 from tf2rust.rust.literals import rust_f32
 from tf2rust.rust.tree import Expr, Item, Token, array, some, struct, tuple_
 
@@ -23,6 +23,10 @@ def _names(wanted: Iterable[bool], names: Iterator[Expr]) -> list[Expr]:
     return [next(names) if is_wanted else Token("_") for is_wanted in wanted]
 
 
+def _direction(layer: Recurrent) -> Expr:
+    return Item("tf_layers::nn::Direction").of(_DIRECTIONS[layer.direction])
+
+
 def _field(layer: Recurrent, weights: Weights, name: str, **more: Expr) -> LayerField:
     value = struct(
         Item(f"tf_layers::nn::{name}"),
@@ -33,7 +37,7 @@ def _field(layer: Recurrent, weights: Weights, name: str, **more: Expr) -> Layer
         units=layer.units,
         activation=layer.activation.rust(),
         return_sequences=layer.return_sequences,
-        direction=Item("tf_layers::nn::Direction").of(_DIRECTIONS[layer.direction]),
+        direction=_direction(layer),
     )
     return LayerField(Item(f"tf_layers::nn::{name}").generic("'w"), value)
 
@@ -46,6 +50,26 @@ def _(layer: SimpleRnn, weights: Weights) -> LayerField:
 @layer_field.register
 def _(layer: Lstm, weights: Weights) -> LayerField:
     return _field(layer, weights, "Lstm", recurrent_activation=layer.recurrent_activation.rust())
+
+
+@layer_field.register
+def _(layer: DynamicQuantizedLstm, weights: Weights) -> LayerField:
+    lstm = Item("tf_layers::nn::DynamicQuantizedLstm")
+    value = struct(
+        lstm,
+        kernel=weights.get("kernel"),
+        kernel_sums=weights.get("sums"),
+        kernel_scales=weights.get("scales"),
+        recurrent=weights.get("recurrent_kernel"),
+        recurrent_sums=weights.get("recurrent_sums"),
+        recurrent_scales=weights.get("recurrent_scales"),
+        bias=weights.optional("bias"),
+        units=layer.units,
+        clip=rust_f32(layer.clip),
+        return_sequences=layer.return_sequences,
+        direction=_direction(layer),
+    )
+    return LayerField(lstm.generic("'w"), value)
 
 
 @layer_field.register

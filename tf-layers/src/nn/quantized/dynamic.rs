@@ -1,12 +1,14 @@
 //! Dynamic quantization: the weights are 8-bit integers, and x is quantized at each call, by its own range.
 
+use super::product::{BytesEpilogue, Operand, Product};
 use super::{Byte, dense};
 use crate::Context;
 use crate::checked::element;
 use crate::error::{Result, check_len};
-use crate::gemm::{Dequantize, Matrix};
-use crate::ops::quantize::{quantize_bytes, round};
-use crate::simd::{Kernel, PANEL, Simd};
+use crate::gemm::{Dequantize, Matrix, Rectifier};
+use crate::nn::Activation;
+use crate::ops::quantize::{QuantizeBytes, round};
+use crate::simd::{Isa, Kernel, Simd};
 use crate::tensor::{Columns, View, ViewMut, check_dims, check_rows, len};
 
 /// Quantizes a tensor to `u8` by its own range (ONNX's `DynamicQuantizeLinear`).
@@ -55,14 +57,45 @@ impl DynamicQuantization {
         check_dims(&x.dims(), &y.dims())?;
         check_len("scale", 1, len(&scale.dims())?)?;
         check_len("zero_point", 1, len(&zero_point.dims())?)?;
-        let x = x.as_slice()?;
-        let [low, high] = cx.isa.run(Extremes { x });
-        let step = if low == high { 1.0 } else { (high - low) / 255.0 };
-        let zero = round((-low / step).clamp(0.0, 255.0)) as u8;
-        quantize_bytes(cx.isa, x, step, zero.into(), [0, 255], y.as_mut_slice()?);
-        scale.as_mut_slice()?.fill(step);
-        zero_point.as_mut_slice()?.fill(zero);
+        let range = DynamicRange::quantize(cx.isa, x.as_slice()?, y.as_mut_slice()?);
+        scale.as_mut_slice()?.fill(range.scale);
+        zero_point.as_mut_slice()?.fill(range.zero_point);
         Ok((y.into_view(), scale.into_view(), zero_point.into_view()))
+    }
+}
+
+/// The scale and the zero point of a tensor that is quantized by its own range.
+#[derive(Clone, Copy)]
+pub(crate) struct DynamicRange {
+    pub scale: f32,
+    pub zero_point: u8,
+}
+
+impl DynamicRange {
+    /// Quantizes x to y.
+    pub fn quantize(isa: Isa, x: &[f32], y: &mut [u8]) -> Self {
+        let range = Self::of(isa.run(Extremes { x }));
+        isa.run(range.quantization(x, y));
+        range
+    }
+
+    /// Like [`quantize`](Self::quantize), for kernels.
+    #[inline(always)]
+    pub fn quantize_with<S: Simd>(s: S, x: &[f32], y: &mut [u8]) -> Self {
+        let range = Self::of(Extremes { x }.run(s));
+        range.quantization(x, y).run(s);
+        range
+    }
+
+    /// The range from the least to the greatest element.
+    fn of([low, high]: [f32; 2]) -> Self {
+        let scale = if low == high { 1.0 } else { (high - low) / 255.0 };
+        Self { scale, zero_point: round((-low / scale).clamp(0.0, 255.0)) as u8 }
+    }
+
+    #[inline(always)]
+    fn quantization<'a>(self, x: &'a [f32], y: &'a mut [u8]) -> QuantizeBytes<'a> {
+        QuantizeBytes { x, scale: self.scale, zero: self.zero_point.into(), bounds: [0, 255], y }
     }
 }
 
@@ -87,18 +120,12 @@ impl Kernel for Extremes<'_> {
                 nan = s.select(s.eq(x, x), nan, x);
             }
         }
-        let (mut least, mut greatest, mut strange) = ([[0.0; PANEL]; 4], [[0.0; PANEL]; 4], [0.0; PANEL]);
-        for i in 0..4 {
-            s.store(low[i], &mut least[i]);
-            s.store(high[i], &mut greatest[i]);
-        }
-        s.store(nan, &mut strange);
-        if strange.iter().any(|x| x.is_nan()) {
+        // A sum of NaN and zeros, or of zeros.
+        if s.sum(nan).is_nan() {
             return [f32::NAN; 2];
         }
-        let low = least.as_flattened().iter().fold(0.0, |a: f32, &b| a.min(b));
-        let high = greatest.as_flattened().iter().fold(0.0, |a: f32, &b| a.max(b));
-        [low, high]
+        let ([a, b, c, d], [e, f, g, h]) = (low, high);
+        [s.least(s.min(s.min(a, b), s.min(c, d))), s.greatest(s.max(s.max(e, f), s.max(g, h)))]
     }
 }
 
@@ -116,7 +143,8 @@ impl Kernel for Extremes<'_> {
 /// let mut kernel = [0; 64];
 /// (kernel[0], kernel[1]) = (3, -1);
 /// let kernel = Matrix::new(&kernel, 1, 2, 1)?;
-/// let layer = DynamicQuantizedDense { kernel, sums: &[3 - 1], scales: &[0.25], bias: Some(&[1.0]) };
+/// let activation = Activation::Linear;
+/// let layer = DynamicQuantizedDense { kernel, sums: &[3 - 1], scales: &[0.25], bias: Some(&[1.0]), activation };
 /// // x = 0.5·(q − 10)
 /// let x = View::new(&[20_u8, 12], [1, 2])?;
 /// let (scale, zero_point) = (View::new(&[0.5], [1])?, View::new(&[10], [1])?);
@@ -135,18 +163,20 @@ pub struct DynamicQuantizedDense<'w> {
     pub scales: &'w [f32],
     /// `[n]`
     pub bias: Option<&'w [f32]>,
+    /// The activation of the result.
+    pub activation: Activation<'w>,
 }
 
 impl DynamicQuantizedDense<'_> {
     /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may be columns of a wider tensor.
     ///
     /// The sums Σ (x − zero point)·kernel must fit `i32`; otherwise they wrap. The rest is (sum·(scale·`scales`)) + bias,
-    /// and each operation is rounded to `f32`.
+    /// and each operation is rounded to `f32`. Then comes the activation.
     ///
     /// # Errors
     ///
-    /// If the dims of x, y, kernel, sums, scales and bias do not match, or if the scale or the zero point of x does not
-    /// have one element.
+    /// If the dims of x, y, kernel, sums, scales, bias and activation do not match, or if the scale or the zero point of x
+    /// does not have one element.
     pub fn run<'y, X: Byte, const R: usize, const Q: usize, const Z: usize>(
         &self,
         cx: &mut Context<'_>,
@@ -166,22 +196,49 @@ impl DynamicQuantizedDense<'_> {
         check_len("sums", n, self.sums.len())?;
         check_len("scales", n, self.scales.len())?;
         check_len("bias", n, self.bias.map_or(n, <[f32]>::len))?;
+        self.activation.check(n)?;
+        let (bounds, rest) = match self.activation.split() {
+            (Rectifier::Clamp(low, high), rest) => ([low, high], rest),
+            _ => (Dequantize::UNBOUNDED, Some(self.activation)),
+        };
         let epilogue = Dequantize {
             offsets: self.sums,
             factor: -i32::from(zero),
             multipliers: self.scales,
             scale,
             bias: self.bias,
+            bounds,
         };
-        let rows = x.rows();
-        dense::compute::<X, _>(
-            self.kernel,
-            cx.isa,
-            rows,
-            X::bits(x.as_slice()?),
-            Columns::of(&mut y),
-            epilogue,
-        )?;
+        let (isa, rows, bits) = (cx.isa, x.rows(), X::bits(x.as_slice()?));
+        dense::compute::<X, _>(self.kernel, isa, rows, bits, Columns::of(&mut y), epilogue)?;
+        if let Some(rest) = rest {
+            Columns::of(&mut y).activate(isa, rest, n);
+        }
         Ok(y.into_view())
     }
+}
+
+/// Computes y `[rows, n]` = dequantize(x·kernel) from the bytes of x `[rows, k]`.
+pub(crate) fn multiply_dequantized(
+    isa: Isa,
+    rows: usize,
+    x: &[u8],
+    kernel: Matrix<'_, i8>,
+    epilogue: Dequantize<'_>,
+    y: &mut [f32],
+) {
+    let (k, n) = (kernel.rows(), kernel.cols());
+    let a = Operand::Matrix(x);
+    Dequantize::multiply(Product {
+        isa,
+        m: rows,
+        k,
+        n,
+        a,
+        flip: 0,
+        b: kernel.group(0),
+        epilogue,
+        c: y,
+        ldc: n,
+    });
 }

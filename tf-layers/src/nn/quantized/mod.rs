@@ -33,6 +33,7 @@ pub use conv::{QuantizedConv1d, QuantizedConv2d};
 pub use dense::QuantizedDense;
 pub use depthwise::QuantizedDepthwiseConv2d;
 pub use dynamic::{DynamicQuantization, DynamicQuantizedDense};
+pub(crate) use dynamic::{DynamicRange, multiply_dequantized};
 pub use lookup::QuantizedLookup;
 pub use max_pool::QuantizedMaxPool2d;
 pub use mean::{QuantizedAveragePool2d, QuantizedMean};

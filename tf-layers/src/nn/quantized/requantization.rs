@@ -48,7 +48,8 @@ impl<'w> Requantization<'w> {
         check_len("multipliers", n, self.multipliers.len())?;
         check_len("bias", n, offsets.len())?;
         check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
-        Ok(Dequantize { offsets, factor: 1, multipliers: self.multipliers, scale: 1.0, bias })
+        let (multipliers, bounds) = (self.multipliers, Dequantize::UNBOUNDED);
+        Ok(Dequantize { offsets, factor: 1, multipliers, scale: 1.0, bias, bounds })
     }
 }
 

@@ -1,14 +1,16 @@
 //! Long short-term memory.
 
+use core::mem::swap;
+
 use crate::Context;
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
 use crate::gemm::Matrix;
-use crate::math::{gate, tanh};
+use crate::math::{gate_denominator, tanh_fraction};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, result};
-use crate::simd::{Isa, Kernel, Simd};
-use crate::tensor::{Buffer, View, ViewMut, len};
+use crate::simd::{F32, Isa, Kernel, PANEL, Prefetch, Segment, Simd, accumulate};
+use crate::tensor::{Buffer, View, ViewMut, add, len};
 
 /// Long short-term memory with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
 /// h ← o·act(c).
@@ -125,24 +127,43 @@ impl<'w> Lstm<'w> {
         self.activation.check_elementwise()?;
         self.recurrent_activation.check_elementwise()?;
         let inputs = len(&[batch, steps, gates])?;
-        let scratch = scratch.write(crate::tensor::add(inputs, len(&[state, 2])?)?)?;
+        let scratch = scratch.write(add(inputs, len(&[state, 3])?)?)?;
         if state == 0 {
             return Ok(());
         }
-        let (z, h_and_c) = split_mut(scratch, inputs);
-        let (h, c) = split_mut(h_and_c, state);
+        let (z, states) = split_mut(scratch, inputs);
+        let (mut h, rest) = split_mut(states, state);
+        let (mut next, c) = split_mut(rest, state);
         sequence.begin([&mut *h, &mut *c], y);
         sequence.project(isa, &self.kernel, self.bias, z);
-        sequence.run_steps(isa, &self.recurrent, z, h, y, |sample, z, h| {
-            let c = part_mut(part_mut(c, sample * units..), ..units);
-            if self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid {
-                isa.run(Gates { z, c, h });
-            } else {
-                self.update(isa, z, c, h);
+        if Step::suits(self, batch) {
+            for step in 0..steps {
+                let at = sequence.at(step);
+                if sequence.takes(0, at) {
+                    // As in `recur`.
+                    let (reverse, z) = (step % 2 == 1, part(z, at * gates..));
+                    isa.run(Step { recurrent: &self.recurrent, reverse, z, h, next, c });
+                    swap(&mut h, &mut next);
+                }
+                sequence.emit(step, h, y);
             }
-        });
+        } else {
+            sequence.run_steps(isa, &self.recurrent, z, h, y, |sample, z, h| {
+                let c = part_mut(part_mut(c, sample * units..), ..units);
+                if self.is_usual() {
+                    isa.run(Gates { z, c, h });
+                } else {
+                    self.update(isa, z, c, h);
+                }
+            });
+        }
         finish([h, c], last);
         Ok(())
+    }
+
+    /// Whether the activations are those of Keras.
+    fn is_usual(&self) -> bool {
+        self.activation == Activation::Tanh && self.recurrent_activation == Activation::Sigmoid
     }
 
     /// Updates the states of a sample from the sums `z` of its gates, with any activations.
@@ -182,13 +203,79 @@ impl Kernel for Gates<'_> {
         let (i, f, g, o) = (sums(0), sums(1), sums(2), sums(3));
         for at in (0..units).step_by(S::LANES) {
             let to = units.min(at + S::LANES);
-            let i = gate(s, s.load_partial(part(i, at..to), 0.0));
-            let f = gate(s, s.load_partial(part(f, at..to), 0.0));
-            let g = tanh(s, s.load_partial(part(g, at..to), 0.0));
-            let o = gate(s, s.load_partial(part(o, at..to), 0.0));
-            let c = s.fma(f, s.load_partial(part(self.c, at..to), 0.0), s.mul(i, g));
+            let mut z = [s.splat(0.0); 4];
+            for (z, sums) in z.iter_mut().zip([i, f, g, o]) {
+                *z = s.load_partial(part(sums, at..to), 0.0);
+            }
+            let (c, h) = cell(s, z, s.load_partial(part(self.c, at..to), 0.0));
             s.store_partial(c, part_mut(self.c, at..to));
-            s.store_partial(s.mul(o, tanh(s, c)), part_mut(self.h, at..to));
+            s.store_partial(h, part_mut(self.h, at..to));
+        }
+    }
+}
+
+/// The new states c and h from the arguments of the gates i, f, c and o, and from the state c before.
+#[inline(always)]
+pub(super) fn cell<S: Simd>(s: S, [i, f, g, o]: [S::F32; 4], c: S::F32) -> (S::F32, S::F32) {
+    // σ(a)·tanh(b) with one division.
+    let (numerator, denominator) = tanh_fraction(s, g);
+    let candidate = s.div(numerator, s.mul(denominator, gate_denominator(s, i)));
+    let c = s.fma(s.div(s.splat(1.0), gate_denominator(s, f)), c, candidate);
+    let (numerator, denominator) = tanh_fraction(s, c);
+    (c, s.div(numerator, s.mul(denominator, gate_denominator(s, o))))
+}
+
+/// A step of a single sample with the usual activations: products and gates in one pass, so that the processor loads the
+/// weights of some units while it computes the gates of others.
+struct Step<'a> {
+    /// `[units, 4 · units]`, where `units` is a multiple of a panel's columns.
+    recurrent: &'a Matrix<'a>,
+    /// Whether the last units are computed first.
+    reverse: bool,
+    /// The sums of the inputs `[4 · units]`.
+    z: &'a [f32],
+    /// The state before the step, and the one after it.
+    h: &'a [f32],
+    next: &'a mut [f32],
+    c: &'a mut [f32],
+}
+
+impl Step<'_> {
+    /// Whether a layer can be computed so.
+    fn suits(layer: &Lstm<'_>, batch: usize) -> bool {
+        // A small program has one kernel for products.
+        cfg!(feature = "alloc") && batch == 1 && layer.units.is_multiple_of(PANEL) && layer.is_usual()
+    }
+}
+
+impl Kernel for Step<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Self { recurrent, reverse, z, h, next, c } = self;
+        let (units, panels) = (h.len(), recurrent.group(0));
+        let mut row = Segment::EMPTY;
+        row.set_strided(0, h, 0, units, 1);
+        for block in 0..units / PANEL {
+            let first = PANEL * if reverse { units / PANEL - 1 - block } else { block };
+            let mut gates = [panels; 4];
+            for (gate, panel) in gates.iter_mut().enumerate() {
+                *panel = part(part(panels, (gate * units + first) * units..), ..PANEL * units);
+            }
+            let [mut sums] =
+                accumulate::<S, F32, 1, 4>(s, (), &row, gates, [[s.panel(0.0); 4]], Prefetch::NOTHING);
+            for (gate, sum) in sums.iter_mut().enumerate() {
+                *sum = s.panel_add(*sum, s.load_panel(part(z, gate * units + first..)));
+            }
+            let c = part_mut(part_mut(c, first..), ..PANEL);
+            let (mut new_c, mut new_h) = (s.load_panel(c), s.panel(0.0));
+            for lane in 0..PANEL / S::LANES {
+                let [i, f, g, o] = sums;
+                (new_c[lane], new_h[lane]) = cell(s, [i[lane], f[lane], g[lane], o[lane]], new_c[lane]);
+            }
+            s.store_panel(new_c, c);
+            s.store_panel(new_h, part_mut(next, first..));
         }
     }
 }

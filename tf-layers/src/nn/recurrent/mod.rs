@@ -8,11 +8,13 @@ use crate::simd::{F32, Isa};
 use crate::tensor::{View, ViewMut};
 
 mod dynamic;
+mod dynamic_quantized_lstm;
 mod gru;
 mod lstm;
 mod simple_rnn;
 
 pub use dynamic::{DynamicCell, DynamicRecurrence, DynamicWeights};
+pub use dynamic_quantized_lstm::DynamicQuantizedLstm;
 pub use gru::Gru;
 pub use lstm::Lstm;
 pub use simple_rnn::SimpleRnn;
