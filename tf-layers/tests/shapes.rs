@@ -91,6 +91,12 @@ fn padding() {
             assert!(pad(cx, [0, 0], mode, none, view_mut(&mut [], [0, usize::MAX])).is_err());
             assert!(pad(cx, [], mode, view(&[7], []), view_mut(&mut y[..1], [])).is_ok());
         }
+        let lines = [9, 1, 2, 3, 9, 9, 9, 4, 5, 6, 9, 9];
+        let mut y = [0; 12];
+        pad(cx, [0, 1], PadMode::Constant(9), x, view_mut(&mut y, [2, 6])).unwrap();
+        assert_eq!(y, lines);
+        pad(cx, [0, 1, 0], PadMode::Constant(9), view(&[], [2, 3, 0]), view_mut(&mut y, [2, 6, 1])).unwrap();
+        assert_eq!(y, [9; 12]);
         let mut y = [0; 2];
         assert!(pad(cx, [1], PadMode::Edge, view(&[], [0]), view_mut(&mut y, [2])).is_err());
         assert!(pad(cx, [1], PadMode::Constant(3), view(&[], [0]), view_mut(&mut y, [2])).is_ok());

@@ -191,7 +191,15 @@ fn depthwise() {
         channels: [channels, 1],
         ..PLAIN
     });
-    for case in CASES.into_iter().chain(narrow) {
+    // A vector and a half of channels, with the taps that share what they load.
+    let halves = [(24, 3), (56, 5)].map(|(channels, size)| Case {
+        size: [4, 13],
+        kernel: [size; 2],
+        padding: [[size / 2; 2]; 2],
+        channels: [channels, 1],
+        ..PLAIN
+    });
+    for case in CASES.into_iter().chain(narrow).chain(halves) {
         for multiplier in [1, 2, 3] {
             let channels = case.channels[0];
             let outputs = channels * multiplier;
@@ -282,8 +290,11 @@ fn pooling() {
     let layer = Pool1d { kind: PoolKind::Max, size: 2, stride: 1, dilation: 1, padding: [0, 0] };
     for isa in isas() {
         let mut y = [0.0; 2];
-        let x = view(&[f32::NAN, -1.0, -2.0], [1, 3, 1]);
-        on(isa, |cx| layer.run(cx, x, view_mut(&mut y, [1, 2, 1])).map(|_| ())).unwrap();
-        assert!(y[0].is_nan() && y[1] == -1.0);
+        for (x, nans) in [([f32::NAN, -1.0, -2.0], [true, false]), ([-2.0, -1.0, f32::NAN], [false, true])] {
+            on(isa, |cx| layer.run(cx, view(&x, [1, 3, 1]), view_mut(&mut y, [1, 2, 1])).map(|_| ()))
+                .unwrap();
+            assert_eq!(y.map(f32::is_nan), nans);
+            assert_eq!(y.map(|y| y == -1.0), nans.map(|nan| !nan));
+        }
     }
 }

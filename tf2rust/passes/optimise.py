@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tf2rust.ops.control.layers import Loop
 from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.passes.attention import merge_attentions
 from tf2rust.passes.branches import merge_branches
 from tf2rust.passes.duplicates import merge_duplicates
 from tf2rust.passes.fuse import fuse
@@ -31,6 +32,7 @@ def _optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
             made = _optimise(body, layer.states if isinstance(layer, Loop) else None)
             body.outputs, body.layers, body.departures = made.outputs, made.layers, made.departures
     merge_duplicates(graph)
+    merge_attentions(graph)
     graph = cancel_transposes(graph)
     if merge_branches(graph):
         graph = cancel_transposes(graph)

@@ -55,6 +55,15 @@ def _filled(drop: Any, scale: float = 0.25) -> Any:
     return build
 
 
+def _flattened(x: Any, y: Any, values: Any) -> Any:
+    """Batch and heads are one axis in the products, as tf2onnx writes an Einsum, but not in the softmax."""
+    q, k = ops.reshape(x, (-1, 6, 8)), ops.reshape(y, (-1, 5, 8))
+    scores = ops.reshape(ops.matmul(q, ops.transpose(k, (0, 2, 1))), (-1, 2, 6, 1, 5))
+    weights = ops.softmax(ops.squeeze(scores, 3) * 0.3)
+    v = ops.transpose(ops.reshape(values, (-1, 3, 5)), (0, 2, 1))
+    return ops.reshape(ops.matmul(ops.reshape(weights, (-1, 6, 5)), v), (-1, 2, 6, 3))
+
+
 def _weights_twice(x: Any, y: Any) -> Any:
     weights = ops.softmax(ops.matmul(x, ops.transpose(y, (0, 2, 1))))
     return ops.matmul(weights, y), ops.matmul(weights, 2 * y)
@@ -117,6 +126,7 @@ TABLE: dict[str, Case] = {
     ),
     "filled_causal": case(_filled(lambda: np.triu(np.ones((6, 6), bool), 1)), X, X, becomes="Attention"),
     "filled_causal_free": case(_filled(lambda m: m == 0), (None, 8), (None, 8), In((None, None), "int32", _causal)),
+    "flattened": case(_flattened, In((2, 6, 8)), In((2, 5, 8)), In((2, 3, 5)), becomes="Attention"),
     "weights_read_twice": case(_weights_twice, X, Y, becomes="Multiply Attention MatMul"),
     "weights_of_their_own_result": case(_weights_of_their_own_result, X, becomes="Attention MatMul"),
     "einsum_dense": case(

@@ -165,20 +165,26 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
                 left => left,
             };
             match height {
-                6 if const { mr::<S, T>() >= 6 } => self.tile::<S, 6, P>(s, a, c, [row, column], soon),
-                5 if const { mr::<S, T>() >= 5 } => self.tile::<S, 5, P>(s, a, c, [row, column], soon),
-                4 if const { mr::<S, T>() >= 4 } => self.tile::<S, 4, P>(s, a, c, [row, column], soon),
-                3 if const { mr::<S, T>() >= 3 } => self.tile::<S, 3, P>(s, a, c, [row, column], soon),
-                2 if const { mr::<S, T>() >= 2 } => self.tile::<S, 2, P>(s, a, c, [row, column], soon),
-                _ => self.tile::<S, 1, P>(s, a, c, [row, column], soon),
+                // Of wide tiles, the half of a panel is a small part.
+                6 if const { mr::<S, T>() >= 6 && T::HALVES && P <= 2 }
+                    && self.gemm.n - column <= P * PANEL - PANEL / 2 =>
+                {
+                    self.tile::<S, 6, P, true>(s, a, c, [row, column], soon);
+                }
+                6 if const { mr::<S, T>() >= 6 } => self.tile::<S, 6, P, false>(s, a, c, [row, column], soon),
+                5 if const { mr::<S, T>() >= 5 } => self.tile::<S, 5, P, false>(s, a, c, [row, column], soon),
+                4 if const { mr::<S, T>() >= 4 } => self.tile::<S, 4, P, false>(s, a, c, [row, column], soon),
+                3 if const { mr::<S, T>() >= 3 } => self.tile::<S, 3, P, false>(s, a, c, [row, column], soon),
+                2 if const { mr::<S, T>() >= 2 } => self.tile::<S, 2, P, false>(s, a, c, [row, column], soon),
+                _ => self.tile::<S, 1, P, false>(s, a, c, [row, column], soon),
             }
             row += height;
         }
     }
 
-    /// Computes a register tile and prefetches `next`.
+    /// Computes a register tile and prefetches `next`. `HALF` tells that C has at most half of the last panel's columns.
     #[inline(always)]
-    fn tile<S: Simd, const MR: usize, const P: usize>(
+    fn tile<S: Simd, const MR: usize, const P: usize, const HALF: bool>(
         &self,
         s: S,
         a: &mut LhsRows<'_, T>,
@@ -208,7 +214,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
             }
             for segment in segments {
                 let next = mem::replace(&mut next, Prefetch::NOTHING);
-                sums = accumulate::<S, T, MR, P>(s, ready, segment, panels, sums, next);
+                sums = accumulate::<S, T, MR, P, HALF>(s, ready, segment, panels, sums, next);
             }
             k.start = end;
             if const { E::PARTIAL_SUMS } || k.is_empty() {

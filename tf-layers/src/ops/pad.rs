@@ -2,7 +2,7 @@
 
 use super::Integers;
 use crate::Context;
-use crate::checked::{self, axis_index, copy, element, part_mut};
+use crate::checked::{self, axis_index, copy, element, part_mut, split_mut};
 use crate::dims::sum;
 use crate::error::{Error, Result, require};
 use crate::tensor::{MAX_RANK, Shape, View, ViewMut};
@@ -179,6 +179,24 @@ fn surround<T: Copy>(
     let Some(filler) = filler else {
         return require(y.is_empty(), "x", "not be empty, because the mode repeats its elements");
     };
+    // If only the last axis is padded, the lines of x follow each other in y.
+    if let Some(inner) = rank.checked_sub(1)
+        && matches!(mode, PadMode::Constant(_))
+        && of(dims, inner) > 0
+        && (0..inner).all(|axis| of(part.sizes, axis) == of(dims, axis) && of(dims, axis) == of(y_dims, axis))
+    {
+        let [start, size] = [of(part.starts, inner), of(part.sizes, inner)];
+        let before = of(before, inner);
+        let lines = y.chunks_exact_mut(of(y_dims, inner).max(1));
+        for (y, x) in lines.zip(x.chunks_exact(of(dims, inner).max(1))) {
+            let (padding, y) = split_mut(y, before);
+            padding.fill(filler);
+            let (y, padding) = split_mut(y, size);
+            copy(y, checked::part(x, start..start + size));
+            padding.fill(filler);
+        }
+        return Ok(());
+    }
     y.fill(filler);
     let Some(inner) = rank.checked_sub(1) else {
         copy(y, x);

@@ -28,6 +28,7 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
     const QUADS: bool = VNNI;
     const PACKS: bool = true;
     const FUSED: bool = true;
+    const HALVES: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = 4 * PANEL;
@@ -56,6 +57,11 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
         mul(a: __m512, b: __m512) -> __m512 = _mm512_mul_ps(a, b);
         div(a: __m512, b: __m512) -> __m512 = _mm512_div_ps(a, b);
         fma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fmadd_ps(a, b, c);
+        fma_half(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_castps256_ps512(_mm256_fmadd_ps(
+            _mm512_castps512_ps256(a),
+            _mm512_castps512_ps256(b),
+            _mm512_castps512_ps256(c)
+        ));
         fnma(a: __m512, b: __m512, c: __m512) -> __m512 = _mm512_fnmadd_ps(a, b, c);
         min(a: __m512, b: __m512) -> __m512 = _mm512_min_ps(a, b);
         max(a: __m512, b: __m512) -> __m512 = _mm512_max_ps(a, b);
@@ -87,6 +93,11 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
     unsafe fn load_ptr(self, x: *const f32) -> __m512 {
         // SAFETY: sixteen floats are readable by the caller's contract.
         unsafe { _mm512_loadu_ps(x) }
+    }
+    #[inline(always)]
+    unsafe fn load_half_ptr(self, x: *const f32) -> __m512 {
+        // SAFETY: eight floats are readable by the caller's contract.
+        unsafe { _mm512_castps256_ps512(_mm256_loadu_ps(x)) }
     }
     #[inline(always)]
     unsafe fn store_ptr(self, v: __m512, y: *mut f32) {

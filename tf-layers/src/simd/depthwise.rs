@@ -35,20 +35,21 @@ impl Stencil {
         lines.checked_add(taps)?.checked_add(last)
     }
 
-    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` vectors of channels.
+    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` vectors of channels. If `HALF` is set, which takes an
+    /// instruction set with `HALVES`, the last vector has half as many channels.
     #[inline(always)]
-    pub fn accumulate<S: Simd, const M: usize, const V: usize>(
+    pub fn accumulate<S: Simd, const M: usize, const V: usize, const HALF: bool>(
         &self,
         s: S,
         x: &[f32],
         w: &[f32],
         mut sums: [[S::F32; V]; M],
     ) -> [[S::F32; V]; M] {
-        if self.lines[0] == 0 || self.taps[0] == 0 {
+        if self.lines[0] == 0 || self.taps[0] == 0 || const { HALF && !S::HALVES } {
             return sums;
         }
         let vector = self.vector.min(S::LANES);
-        let width = (V - 1) * vector + S::LANES;
+        let width = (V - 1) * vector + lanes::<S>(HALF);
         let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
         let is_inside = last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len());
         if !holds(is_inside && self.end(2, width).is_some_and(|end| end <= w.len())) {
@@ -58,9 +59,9 @@ impl Stencil {
         if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
             match self.taps[0] {
                 // SAFETY: the vectors of the last pixel and tap end within x and w.
-                3 => return unsafe { self.sliding::<S, M, V, 3>(s, x, w, sums) },
+                3 => return unsafe { self.sliding::<S, M, V, 3, HALF>(s, x, w, sums) },
                 // SAFETY: as above.
-                5 => return unsafe { self.sliding::<S, M, V, 5>(s, x, w, sums) },
+                5 => return unsafe { self.sliding::<S, M, V, 5, HALF>(s, x, w, sums) },
                 _ => {}
             }
         }
@@ -73,15 +74,15 @@ impl Stencil {
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..V {
                     // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
-                    weights[v] = unsafe { s.load_ptr(w.add(v * vector)) };
+                    weights[v] = unsafe { load(s, w.add(v * vector), HALF && v + 1 == V) };
                 }
                 for m in 0..M {
                     let pixel = x.wrapping_add(m * self.pixel);
                     debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
                     for v in 0..V {
                         // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
-                        let x = unsafe { s.load_ptr(x.add(m * self.pixel + v * vector)) };
-                        sums[m][v] = s.fma(x, weights[v], sums[m][v]);
+                        let x = unsafe { load(s, x.add(m * self.pixel + v * vector), HALF && v + 1 == V) };
+                        sums[m][v] = fma(s, x, weights[v], sums[m][v], HALF && v + 1 == V);
                     }
                 }
                 x = x.wrapping_add(self.taps[1]);
@@ -99,7 +100,7 @@ impl Stencil {
     /// # Safety
     /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
     #[inline(always)]
-    unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize>(
+    unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize, const HALF: bool>(
         &self,
         s: S,
         x: &[f32],
@@ -113,20 +114,22 @@ impl Stencil {
             for tap in 0..K {
                 for v in 0..V {
                     let w_tap = w_line.wrapping_add(tap * self.taps[2] + v * vector);
-                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, S::LANES));
+                    let half = HALF && v + 1 == V;
+                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, lanes::<S>(half)));
                     // SAFETY: no tap is after the last one.
-                    weights[tap][v] = unsafe { s.load_ptr(w_tap) };
+                    weights[tap][v] = unsafe { load(s, w_tap, half) };
                 }
             }
             for column in 0..M + K - 1 {
                 for v in 0..V {
                     let x_column = x_line.wrapping_add(column * self.pixel + v * vector);
-                    debug_assert!(within(x.as_ptr(), x.len(), x_column, S::LANES));
+                    let half = HALF && v + 1 == V;
+                    debug_assert!(within(x.as_ptr(), x.len(), x_column, lanes::<S>(half)));
                     // SAFETY: the last column is the last tap of the last pixel.
-                    let x = unsafe { s.load_ptr(x_column) };
+                    let x = unsafe { load(s, x_column, half) };
                     for m in 0..M {
                         if column >= m && column - m < K {
-                            sums[m][v] = s.fma(x, weights[column - m][v], sums[m][v]);
+                            sums[m][v] = fma(s, x, weights[column - m][v], sums[m][v], half);
                         }
                     }
                 }
@@ -173,6 +176,27 @@ impl<'a> Columns<'a> {
         }
         s.interleave(rows)
     }
+}
+
+/// The channels of a vector, or of half a vector.
+const fn lanes<S: Simd>(half: bool) -> usize {
+    if half { S::LANES / 2 } else { S::LANES }
+}
+
+/// Loads a vector, or the first half of one.
+///
+/// # Safety
+/// As many floats must be readable at `x`. Only an instruction set with `HALVES` has halves.
+#[inline(always)]
+unsafe fn load<S: Simd>(s: S, x: *const f32, half: bool) -> S::F32 {
+    // SAFETY: by the caller's contract.
+    unsafe { if half { s.load_half_ptr(x) } else { s.load_ptr(x) } }
+}
+
+/// a·b + c, or the first half of it.
+#[inline(always)]
+fn fma<S: Simd>(s: S, a: S::F32, b: S::F32, c: S::F32, half: bool) -> S::F32 {
+    if half { s.fma_half(a, b, c) } else { s.fma(a, b, c) }
 }
 
 /// Where the taps of a window of bytes are in an image.

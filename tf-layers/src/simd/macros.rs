@@ -45,6 +45,16 @@ macro_rules! panels {
             [$(self.fma(x, w[$i], sum[$i])),+]
         }
         #[inline(always)]
+        fn panel_fma_half(self, x: $vector, w: [$vector; $n], sum: [$vector; $n]) -> [$vector; $n] {
+            [$(if const { $n == 1 } {
+                self.fma_half(x, w[$i], sum[$i])
+            } else if const { $i < $n / 2 } {
+                self.fma(x, w[$i], sum[$i])
+            } else {
+                sum[$i]
+            }),+]
+        }
+        #[inline(always)]
         fn panel_add(self, a: [$vector; $n], b: [$vector; $n]) -> [$vector; $n] {
             [$(self.add(a[$i], b[$i])),+]
         }

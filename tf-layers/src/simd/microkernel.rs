@@ -131,11 +131,12 @@ impl<T: MulAdd> Prefetch<T> {
 /// Steps of the loop between two bursts of prefetches.
 const STEPS: usize = 64;
 
-/// Adds the products of a segment and `P` panels to the accumulators.
+/// Adds the products of a segment and `P` panels to the accumulators. If `HALF` is set, only the first half of the last
+/// panel's columns is computed.
 ///
 /// The accumulators are passed by value to stay in registers. Large tiles also prefetch rows of `P` panels.
 #[inline(always)]
-pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
+pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize, const HALF: bool>(
     s: S,
     ready: T::Ready<S>,
     segment: &Segment<'_, T::A>,
@@ -164,12 +165,12 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
     let mut sums = unsafe {
         if const { S::COMPACT } {
             unrolled::<S, T, MR, P, 1>(s, ready, steps, rows, panels, sums)
-        } else if const { MR * P * (PANEL / S::LANES) < 3 } {
+        } else if const { !HALF && MR * P * (PANEL / S::LANES) < 3 } {
             unrolled::<S, T, MR, P, 4>(s, ready, steps, rows, panels, sums)
-        } else if const { MR * P * (PANEL / S::LANES) < 8 } {
+        } else if const { !HALF && MR * P * (PANEL / S::LANES) < 8 } {
             unrolled::<S, T, MR, P, 2>(s, ready, steps, rows, panels, sums)
         } else {
-            prefetching::<S, T, MR, P>(s, ready, steps, rows, panels, sums, prefetch)
+            prefetching::<S, T, MR, P, HALF>(s, ready, steps, rows, panels, sums, prefetch)
         }
     };
     if const { T::STEP > 1 } && k > steps * T::STEP {
@@ -184,7 +185,7 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
         let rows = rest.each_ref().map(|row| row.as_ptr());
         let panels = panels.map(|panel| panel.wrapping_add(steps * T::STEP * PANEL));
         // SAFETY: every array has STEP elements; panels are padded with zeros to a whole row.
-        sums = unsafe { step::<S, T, MR, P>(s, ready, 0, rows, panels, sums) };
+        sums = unsafe { step::<S, T, MR, P, HALF>(s, ready, 0, rows, panels, sums) };
     }
     sums
 }
@@ -194,7 +195,7 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
 /// # Safety
 /// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
 #[inline(always)]
-unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
+unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize, const HALF: bool>(
     s: S,
     ready: T::Ready<S>,
     steps: usize,
@@ -215,7 +216,7 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
         let end = steps.min(p + STEPS);
         while p < end {
             // SAFETY: p < steps.
-            sums = unsafe { step::<S, T, MR, P>(s, ready, p, rows, panels, sums) };
+            sums = unsafe { step::<S, T, MR, P, HALF>(s, ready, p, rows, panels, sums) };
             p += 1;
         }
     }
@@ -242,13 +243,13 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
         for u in 0..U {
             debug_assert!(p + u < steps);
             // SAFETY: p + u < steps.
-            all[u] = unsafe { step::<S, T, MR, P>(s, ready, p + u, rows, panels, all[u]) };
+            all[u] = unsafe { step::<S, T, MR, P, false>(s, ready, p + u, rows, panels, all[u]) };
         }
         p += U;
     }
     while p < steps {
         // SAFETY: p < steps.
-        all[0] = unsafe { step::<S, T, MR, P>(s, ready, p, rows, panels, all[0]) };
+        all[0] = unsafe { step::<S, T, MR, P, false>(s, ready, p, rows, panels, all[0]) };
         p += 1;
     }
     let mut sums = all[0];
@@ -267,7 +268,7 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
 /// # Safety
 /// Elements p · `STEP` to (p + 1) · `STEP` must be readable from each of `rows`, and row `p` from each of `panels`.
 #[inline(always)]
-unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
+unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize, const HALF: bool>(
     s: S,
     ready: T::Ready<S>,
     p: usize,
@@ -285,7 +286,11 @@ unsafe fn step<S: Simd, T: MulAdd, const MR: usize, const P: usize>(
         // SAFETY: by the caller's contract.
         let x = T::broadcast(s, ready, unsafe { from_raw_parts(rows[i].add(p * T::STEP), T::STEP) });
         for j in 0..P {
-            sums[i][j] = T::mul_add(s, x, weights[j], sums[i][j]);
+            sums[i][j] = if HALF && j + 1 == P {
+                T::mul_add_half(s, x, weights[j], sums[i][j])
+            } else {
+                T::mul_add(s, x, weights[j], sums[i][j])
+            };
         }
     }
     sums

@@ -109,6 +109,9 @@ pub(crate) trait Simd: Copy {
     const LANES: usize;
     /// Whether `fma` rounds once, not twice.
     const FUSED: bool;
+    /// Whether `fma_half` and `load_half_ptr` are faster than `fma` and `load_ptr`: processors may execute a wide vector in
+    /// two parts.
+    const HALVES: bool = false;
     /// Whether small code is more important than speed, so that loops are not unrolled.
     const COMPACT: bool = false;
     /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
@@ -215,9 +218,20 @@ pub(crate) trait Simd: Copy {
     unsafe fn store_bytes_ptr(self, panel: Self::IntPanel, y: *mut u8);
     /// x·w + sum
     fn panel_fma(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
+    /// x·w + sum for the first half of a panel. The other half of the result has no meaning.
+    fn panel_fma_half(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
     /// # Safety
     /// `LANES` floats must be readable at `x`.
     unsafe fn load_ptr(self, x: *const f32) -> Self::F32;
+    /// Loads the first half of the lanes if the instruction set has `HALVES`, otherwise all. The other half has no meaning.
+    ///
+    /// # Safety
+    /// As many floats must be readable at `x`.
+    #[inline(always)]
+    unsafe fn load_half_ptr(self, x: *const f32) -> Self::F32 {
+        // SAFETY: by the caller's contract.
+        unsafe { self.load_ptr(x) }
+    }
     /// # Safety
     /// `LANES` floats must be writable at `y`.
     unsafe fn store_ptr(self, v: Self::F32, y: *mut f32);
@@ -231,6 +245,11 @@ pub(crate) trait Simd: Copy {
     fn div(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// a·b + c
     fn fma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
+    /// a·b + c for the first half of the lanes. The other half of the result has no meaning.
+    #[inline(always)]
+    fn fma_half(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32 {
+        self.fma(a, b, c)
+    }
     /// c − a·b
     fn fnma(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;

@@ -53,6 +53,8 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// Whether it multiplies bytes, for which some instruction sets have dot products.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     const BYTES: bool;
+    /// Whether [`mul_add_half`](Self::mul_add_half) is faster than [`mul_add`](Self::mul_add).
+    const HALVES: bool = false;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
     /// Memory without windows: at least [`COPIES`] zeros.
@@ -80,6 +82,16 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
         w: Self::Row<S>,
         sums: <Self::Acc as Accumulator>::Panel<S>,
     ) -> <Self::Acc as Accumulator>::Panel<S>;
+    /// As [`mul_add`](Self::mul_add) for the first half of the columns. The other sums have no meaning.
+    #[inline(always)]
+    fn mul_add_half<S: Simd>(
+        s: S,
+        x: Self::Broadcast<S>,
+        w: Self::Row<S>,
+        sums: <Self::Acc as Accumulator>::Panel<S>,
+    ) -> <Self::Acc as Accumulator>::Panel<S> {
+        Self::mul_add(s, x, w, sums)
+    }
 }
 
 /// The rows and columns of a register tile of C.
@@ -173,6 +185,7 @@ impl MulAdd for F32 {
     const STEP: usize = 1;
     const SETUP: () = ();
     const BYTES: bool = false;
+    const HALVES: bool = true;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
     const COPIES: [f32; COPIES] = [0.0; COPIES];
 
@@ -194,6 +207,10 @@ impl MulAdd for F32 {
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma(x, w, sums)
+    }
+    #[inline(always)]
+    fn mul_add_half<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
+        s.panel_fma_half(x, w, sums)
     }
 }
 

@@ -112,20 +112,24 @@ impl Line<'_> {
     #[inline(always)]
     fn run<S: Simd>(&self, s: S, y: &mut [f32]) {
         let horizontal = &self.horizontal;
+        // The windows from `column` to `inside` do not reach into the padding, once `column` is at the first such window.
+        let inside = horizontal.inside_end();
         let mut column = 0;
         while column < horizontal.output {
-            let left = horizontal.origin(column);
-            let several = column + PIXELS <= horizontal.output
-                && horizontal.inside(left)
-                && horizontal.inside(horizontal.origin(column + PIXELS - 1));
-            let y = part_mut(y, column * self.outputs..);
-            if several {
-                self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
-                column += PIXELS;
-            } else {
-                self.channels::<S, 1>(s, left, horizontal.taps(left), y);
-                column += 1;
+            if horizontal.inside(horizontal.origin(column)) && inside >= PIXELS {
+                // The last pixels overlap those before them, unless these are in the padding.
+                let first = column.min(inside - PIXELS);
+                let left = horizontal.origin(first);
+                if left >= 0 {
+                    let y = part_mut(y, first * self.outputs..);
+                    self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
+                    column = first + PIXELS;
+                    continue;
+                }
             }
+            let left = horizontal.origin(column);
+            self.channels::<S, 1>(s, left, horizontal.taps(left), part_mut(y, column * self.outputs..));
+            column += 1;
         }
     }
 
@@ -135,21 +139,24 @@ impl Line<'_> {
         let mut channel = 0;
         // Four vectors of sums per pixel need 16 registers.
         while const { S::MR * S::NR >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs {
-            self.vectors::<S, M, 4>(s, left, taps.clone(), channel, S::LANES, y);
+            self.vectors::<S, M, 4, false>(s, left, taps.clone(), channel, S::LANES, y);
             channel += 4 * S::LANES;
         }
         while channel + 2 * S::LANES <= self.outputs {
-            self.vectors::<S, M, 2>(s, left, taps.clone(), channel, S::LANES, y);
+            self.vectors::<S, M, 2, false>(s, left, taps.clone(), channel, S::LANES, y);
             channel += 2 * S::LANES;
         }
         let last = self.outputs.checked_sub(S::LANES);
         match (self.outputs - channel, last) {
             (0, _) => {}
+            (left_over, _) if const { S::HALVES && M > 1 } && left_over == S::LANES + S::LANES / 2 => {
+                self.vectors::<S, M, 2, true>(s, left, taps, channel, S::LANES, y);
+            }
             // The last vector overlaps the one before it.
             (left_over, Some(last)) if left_over > S::LANES => {
-                self.vectors::<S, M, 2>(s, left, taps, channel, last - channel, y);
+                self.vectors::<S, M, 2, false>(s, left, taps, channel, last - channel, y);
             }
-            (_, Some(last)) => self.vectors::<S, M, 1>(s, left, taps, last, 0, y),
+            (_, Some(last)) => self.vectors::<S, M, 1, false>(s, left, taps, last, 0, y),
             (_, None) => {
                 for m in 0..M {
                     let origin = left + (m * self.horizontal.stride) as isize;
@@ -168,9 +175,10 @@ impl Line<'_> {
         ((tap_y * horizontal.size + tap_x) * outputs, (line * horizontal.input + column) * outputs)
     }
 
-    /// Computes `V` vectors of channels of `M` pixels. The vectors are `vector` channels apart.
+    /// Computes `V` vectors of channels of `M` pixels. The vectors are `vector` channels apart. If `HALF` is set, the last
+    /// one has half as many channels.
     #[inline(always)]
-    fn vectors<S: Simd, const M: usize, const V: usize>(
+    fn vectors<S: Simd, const M: usize, const V: usize, const HALF: bool>(
         &self,
         s: S,
         left: isize,
@@ -182,7 +190,8 @@ impl Line<'_> {
         let mut sums = [[s.splat(0.0); V]; M];
         if let Some(bias) = self.layer.bias {
             for v in 0..V {
-                let bias = s.load(part(bias, channel + v * vector..));
+                let bias = part(bias, channel + v * vector..);
+                let bias = if HALF && v + 1 == V { s.load_partial(bias, 0.0) } else { s.load(bias) };
                 for m in 0..M {
                     sums[m][v] = bias;
                 }
@@ -192,13 +201,18 @@ impl Line<'_> {
         if !self.taps.is_empty() && !taps.is_empty() {
             let (w, x) = self.tap(left, self.taps.start, taps.start);
             let (x, w) = (part(self.x, x + channel..), part(self.layer.kernel, w + channel..));
-            sums = stencil.accumulate(s, x, w, sums);
+            sums = stencil.accumulate::<S, M, V, HALF>(s, x, w, sums);
         }
         for m in 0..M {
             for v in 0..V {
                 let column = channel + v * vector;
-                let sum = self.rectifier.apply(s, sums[m][v], column, S::LANES);
-                s.store(sum, part_mut(y, m * self.outputs + column..));
+                let y = part_mut(y, m * self.outputs + column..);
+                if HALF && v + 1 == V {
+                    let sum = self.rectifier.apply(s, sums[m][v], column, S::LANES / 2);
+                    s.store_partial(sum, part_mut(y, ..S::LANES / 2));
+                } else {
+                    s.store(self.rectifier.apply(s, sums[m][v], column, S::LANES), y);
+                }
             }
         }
     }
@@ -265,7 +279,7 @@ impl Line<'_> {
                 return false;
             }
             let first = self.taps.start * horizontal.size * PANEL;
-            sums = stencil.accumulate(s, x, part(&narrow.kernel, first..), sums);
+            sums = stencil.accumulate::<S, M, 1, false>(s, x, part(&narrow.kernel, first..), sums);
         }
         let rectifier = match self.rectifier {
             Rectifier::Parametric(_) => Rectifier::Parametric(&narrow.slopes),

@@ -378,5 +378,6 @@ impl<'a> Window<'a> {
 /// The maximum; NaN if either operand is.
 #[inline(always)]
 fn max<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
-    s.select(s.eq(a, a), s.max(a, b), a)
+    // Compares the operand that is known first: the next maximum waits for `a` only.
+    s.select(s.eq(b, b), s.max(b, a), b)
 }
