@@ -314,13 +314,20 @@ impl<'a, S: Simd> Gates<'a, S> {
         let ready = U8I8::ready(s, U8I8::SETUP);
         let nothing = Prefetch::NOTHING;
         if const { S::BYTES_NR >= GATES * PANEL } {
-            let [sums] = accumulate::<S, U8I8, 1, GATES>(s, ready, &row, self.panels, [self.start], nothing);
+            let [sums] =
+                accumulate::<S, U8I8, 1, GATES, false>(s, ready, &row, self.panels, [self.start], nothing);
             return sums;
         }
         let mut sums = self.start;
         for gate in 0..GATES {
-            let [[sum]] =
-                accumulate::<S, U8I8, 1, 1>(s, ready, &row, [self.panels[gate]], [[sums[gate]]], nothing);
+            let [[sum]] = accumulate::<S, U8I8, 1, 1, false>(
+                s,
+                ready,
+                &row,
+                [self.panels[gate]],
+                [[sums[gate]]],
+                nothing,
+            );
             sums[gate] = sum;
         }
         sums

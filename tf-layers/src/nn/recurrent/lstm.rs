@@ -264,7 +264,7 @@ impl Kernel for Step<'_> {
                 *panel = part(part(panels, (gate * units + first) * units..), ..PANEL * units);
             }
             let [mut sums] =
-                accumulate::<S, F32, 1, 4>(s, (), &row, gates, [[s.panel(0.0); 4]], Prefetch::NOTHING);
+                accumulate::<S, F32, 1, 4, false>(s, (), &row, gates, [[s.panel(0.0); 4]], Prefetch::NOTHING);
             for (gate, sum) in sums.iter_mut().enumerate() {
                 *sum = s.panel_add(*sum, s.load_panel(part(z, gate * units + first..)));
             }
