@@ -58,7 +58,7 @@ def test_a_missing_file_is_a_conversion_error(tmp_path: Path) -> None:
         ({"binary_classification": "false"}, "--binary_classification 'false'"),
         ({"quantize": "int4"}, "--quantize int4: must be one of int8, dynamic"),
         ({"quantize": "int8"}, "--quantize int8 needs samples to calibrate with"),
-        ({"quantize": "int8", "max_loss": 2}, "--max_loss 2: expected a number from 0 to 1"),
+        ({"quantize": "int8", "max_loss": 2}, "--max_loss 2: expected a number from 0 to below 1"),
         ({"max_memory": 0}, "--max_memory 0"),
         ({"time_limit": -1}, "--time_limit -1"),
     ],

@@ -169,6 +169,22 @@ def test_check_of_something_else(converted: Path, arguments: list[str], code: in
     assert sentence in result.stderr
 
 
+@pytest.mark.parametrize("option", [{"trust_code": True}, {"custom_objects": ["os:system"]}])
+def test_check_runs_no_code_that_only_the_record_names(converted: Path, option: dict[str, object]) -> None:
+    """Others may have written the record."""
+    path = converted / "out" / "model_info" / "conversion.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "options": {**record["options"], **option}}))
+    result = _run("check", "out", "mlp.onnx", "--labels", "labels.txt")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"must be given again if you trust it: --{next(iter(option))}" in result.stderr
+
+
+def test_check_of_a_crate(converted: Path) -> None:
+    result = _run("check", "out/rust_generated_code", "mlp.onnx", "--labels", "labels.txt")
+    assert (result.exit_code, result.stdout) == (0, ""), result.output
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", '{"version": 1}', '{"version": 2, "tf2rust": "", "model": {}, "options": {}}']
 )
@@ -226,7 +242,20 @@ def test_build_and_then_check(folder: Path) -> None:
         (MODEL + "zzz = 1", "unknown key 'zzz'; the keys are: model, path_to_save"),
         (MODEL + "time-limit = 1", "unknown key 'time-limit'; give --time_limit to tf2rust build"),
         (MODEL + "enable_inplace = 'no'", "'enable_inplace' must be true or false, not 'no'"),
-        (MODEL + "labels = 5", "'labels' must be a string, not 5"),
+        ("x = " + "[" * 5000, "tf2rust.toml is not a readable TOML file"),
+        ("[model]\nmodel = 'mlp.onnx'", "write [[model]] instead of [model]"),
+        (MODEL + "labels = 5", "'labels' must be a path, not 5"),
+        (MODEL.replace('"out"', '""'), "'path_to_save' must be a path, not ''"),
+        (MODEL.replace('"mlp.onnx"', '"\\u0000"'), "'model' must be a path, not"),
+        (MODEL + "state = { x = 5 }", "'state' must be a table of strings, not {'x': 5}"),
+        (MODEL + "max_loss = true", "'max_loss' must be a number or a string, not True"),
+        (MODEL + "max_loss = 0.1\nmax-loss = 0.2", "the keys 'max_loss' and 'max-loss' are the same option"),
+        (MODEL + MODEL, "[[model]] 2: the folder of 'path_to_save', "),
+        (MODEL + MODEL.replace('"out"', '"./a/../out"'), "is also that of [[model]] 1"),
+        (MODEL + MODEL.replace('"out"', '"out/sub"'), "contains or is inside that of [[model]] 1"),
+        (MODEL.replace('"out"', '"out/sub"') + MODEL, "contains or is inside that of [[model]] 1"),
+        (MODEL + MODEL.replace('"out"', '"b"') + "dim = { batch = 'x' }", "tf2rust.toml, [[model]] 2: --dim batch=x"),
+        (MODEL + MODEL.replace('"out"', '"b"') + "budget = '1'", "tf2rust.toml, [[model]] 2: '1' is not a budget"),
         (MODEL + "state = ['a:b', 1]", "'state' must be a string or a list of strings"),
         (MODEL + "trust_code = true", "the key 'trust_code' has no meaning for mlp.onnx"),
         (MODEL.replace(".onnx", ".h5") + "constants = 'a.npz'", "the key 'constants' has no meaning for mlp.h5"),

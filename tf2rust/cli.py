@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -156,20 +157,46 @@ def build(
     common = {name: value for name, value in locals().items() if name not in ("file", "check")}
 
     def work() -> int:
-        from tf2rust.config import is_onnx, read_config
+        from tf2rust.config import is_onnx, read_config, table_name
 
         messages, code = Messages(err, quiet, verbose), 0
-        for found in read_config(file):
-            given = {**found, **common, "as_json": False}
+        tables = [{**found, **common, "as_json": False} for found in read_config(file)]
+        # Wrong options are reported before the first conversion.
+        for i, given in enumerate(tables):
+            with _named(table_name(file, i)):
+                _check_options(given)
+        for i, given in enumerate(tables):
             messages.print(f"{given['model']} → {given['path_to_save']}")
-            source = _onnx(given) if is_onnx(given["model"]) else _tensorflow(given)
-            if check:
-                code |= _check(given["path_to_save"], source, given)
-            else:
-                _convert(source, given)
+            with _named(table_name(file, i)):
+                source = _onnx(given) if is_onnx(given["model"]) else _tensorflow(given)
+                if check:
+                    code |= _check(given["path_to_save"], source, given)
+                else:
+                    _convert(source, given)
         return code
 
     _guarded(work)
+
+
+@contextlib.contextmanager
+def _named(table: str) -> Iterator[None]:
+    """Adds the table of a configuration file to the errors in the block."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{table}: {error}") from error
+    except ConversionError as error:
+        error.reasons = tuple(f"{table}: {reason}" for reason in error.reasons)
+        raise
+
+
+def _check_options(given: Mapping[str, Any]) -> None:
+    """Raises UsageError for options that no conversion can use."""
+    from tf2rust.converted.size import parse_budget
+
+    _options(given)
+    if given["budget"] is not None:
+        parse_budget(given["budget"])
 
 
 @app.command("check", cls=DashesOrUnderscores)
@@ -216,10 +243,12 @@ def check(
     def work() -> int:
         from tf2rust.config import OPTIONS, is_onnx
         from tf2rust.converted import checking
+        from tf2rust.converted.folder import output_folder
 
+        place = output_folder(folder)
         changes = {name: given.get(name) for name in OPTIONS if name != "path_to_save"}
-        found = {**given, **checking.read_options(folder, changes), "path_to_save": folder}
-        return _check(folder, _onnx(found) if is_onnx(model) else _tensorflow(found), found)
+        found = {**given, **checking.read_options(place, changes), "path_to_save": place}
+        return _check(place, _onnx(found) if is_onnx(model) else _tensorflow(found), found)
 
     _guarded(work)
 
@@ -389,13 +418,15 @@ def add(
 
     def work() -> None:
         options.check_limits(max_memory, time_limit)
+        from tf2rust.converted.folder import find_output
         from tf2rust.targets import add_targets
 
         names = options.names("--with", targets)
-        for note in add_targets(folder.absolute(), names):
+        place = find_output(folder)
+        for note in add_targets(place.absolute(), names):
             err.print(f"note: {note}", markup=False)
-        for target in names:
-            out.print(str(folder / target), markup=False)
+        for target in dict.fromkeys(names):
+            out.print(str(place / target), markup=False)
 
     _guarded(work)
 
@@ -567,7 +598,8 @@ def _convert(open_source: Callable[[], Any], given: Mapping[str, Any]) -> None:
     if given["as_json"]:
         _print_json(result.as_json(measured))
         return
-    messages.print(f"{len(result.listing.layers)} layers, {result.proof.about()}; next: {_test(result.crate)}")
+    count = len(result.listing.layers)
+    messages.print(f"{count} layer{'s' * (count != 1)}, {result.proof.about()}; next: {_test(result.crate)}")
     _print_figures(messages, result, measured, choices.path_to_save)
     for agreement in result.agreements[:_MOST_FIGURES]:
         messages.print(str(agreement))
@@ -636,12 +668,12 @@ def summary(
     def work() -> None:
         options.check_limits(max_memory, time_limit)
         from tf2rust.conversion import summary_of_source
-        from tf2rust.converted.folder import is_converted
+        from tf2rust.converted.folder import is_converted, output_folder
         from tf2rust.converted.inspection import summary_of_folder
 
         with err.status("Reading the model"):
-            if is_converted(model):
-                found = summary_of_folder(model)
+            if is_converted(folder := output_folder(model)):
+                found = summary_of_folder(folder)
             else:
                 source = _opened(model, constants, signature, trust_code)
                 found = summary_of_source(source, options.dims(dim))
@@ -686,14 +718,14 @@ def report(
 
     def work() -> int:
         options.check_limits(max_memory, time_limit)
-        from tf2rust.converted.folder import is_converted
+        from tf2rust.converted.folder import is_converted, output_folder
         from tf2rust.converted.inspection import find_report
 
-        code = 0
-        if is_converted(model) or (model.is_dir() and not (model / "saved_model.pb").is_file()):
+        code, folder = 0, output_folder(model)
+        if is_converted(folder) or (model.is_dir() and not (model / "saved_model.pb").is_file()):
             if output is not None:
                 raise UsageError(f"--output is only for a model; {model} is a folder with a report of its own")
-            path = find_report(model)
+            path = find_report(folder)
         else:
             path, code = _write_report(given)
         path = path.resolve()

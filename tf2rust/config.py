@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ RECORD = "conversion.json"
 RECORD_VERSION = 1
 SAMPLES_AND_LABELS = ("path_to_fv", "calibrate", "thresholds", "labels", "constants")
 """The options with a file whose contents become a part of the crate. The record has only their names."""
+RUNS_CODE = ("trust_code", "custom_objects")
+"""The options by which a conversion runs code that is not of tf2rust."""
 
 _Given = dict[str, Any]
 
@@ -46,7 +49,9 @@ def _flag(value: object) -> bool:
 
 
 def _path(value: object) -> Path:
-    return Path(_text(value))
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _WrongTypeError("a path")
+    return Path(value)
 
 
 def _list(value: object) -> list[str]:
@@ -72,11 +77,15 @@ def _dims(value: object) -> list[str]:
 def _states(value: object) -> list[str] | dict[str, str]:
     if not isinstance(value, dict):
         return _list(value)
-    return {name: _text(output) for name, output in value.items()}
+    if not all(isinstance(output, str) for output in value.values()):
+        raise _WrongTypeError("a table of strings")
+    return dict(value)
 
 
 def _loss(value: object) -> str:
-    return str(value) if isinstance(value, float | int) and not isinstance(value, bool) else _text(value)
+    if isinstance(value, bool) or not isinstance(value, float | int | str):
+        raise _WrongTypeError("a number or a string")
+    return str(value)
 
 
 def _rates(value: object) -> str:
@@ -132,18 +141,44 @@ def read_config(path: Path) -> list[_Given]:
 
     Paths are relative to the file. Raises UsageError with the file and the key for everything that is wrong with it.
     """
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"{path} does not exist; write a {CONFIG} with a table [[model]] for each model")
+    if not path.is_file():
+        raise UsageError(f"{path} is not a file; give the path of a {CONFIG} with a table [[model]] for each model")
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except RecursionError:
+        raise UsageError(f"{path} is not a readable TOML file: it is nested too deeply") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is not a readable TOML file: {brief(str(error))}") from error
     tables = content.get("model")
     if other := [key for key in content if key != "model"]:
         raise UsageError(f"{path}: unknown key {brief(other[0])!r}; put every option into a table [[model]]")
+    if isinstance(tables, dict):
+        raise UsageError(f"{path} has no table [[model]]; write [[model]] instead of [model]")
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise UsageError(f"{path} has no table [[model]]; write one for each model")
-    return [_model(table, f"{path}, [[model]] {i}", path.absolute().parent) for i, table in enumerate(tables, start=1)]
+    found = [_model(table, table_name(path, i), path.absolute().parent) for i, table in enumerate(tables)]
+    _check_folders(path, found)
+    return found
+
+
+def table_name(path: Path, index: int) -> str:
+    """How messages name a table of a ``tf2rust.toml``."""
+    return f"{path}, [[model]] {index + 1}"
+
+
+def _check_folders(path: Path, tables: Sequence[_Given]) -> None:
+    """Raises UsageError if two tables have the same output folder, or if one folder contains another."""
+    folders = [Path(os.path.realpath(table["path_to_save"])) for table in tables]
+    for i, folder in enumerate(folders):
+        for other in folders[:i]:
+            if folder == other or folder in other.parents or other in folder.parents:
+                relation = "is also that" if folder == other else "contains or is inside that"
+                raise UsageError(
+                    f"{table_name(path, i)}: the folder of 'path_to_save', {folder}, {relation} of [[model]] "
+                    f"{folders.index(other) + 1}; give every model a folder of its own"
+                )
 
 
 def _model(table: Mapping[str, object], where: str, folder: Path) -> _Given:
@@ -162,10 +197,16 @@ def _model(table: Mapping[str, object], where: str, folder: Path) -> _Given:
 def given(table: Mapping[str, object], where: str, folder: Path) -> _Given:
     """The values that the command line would give for the options in ``table``, and the defaults of the others."""
     found = {name: default for name, (_, default) in _KEYS.items()}
+    spelled = dict[str, str]()
     for key, value in table.items():
         name = key.replace("-", "_")
         if name not in _KEYS:
             raise UsageError(f"{where}: unknown key {brief(key)!r}{_nearest(name)}")
+        if name in spelled:
+            raise UsageError(
+                f"{where}: the keys {spelled[name]!r} and {brief(key)!r} are the same option; remove one of them"
+            )
+        spelled[name] = key
         try:
             read = _KEYS[name][0](value)
         except _WrongTypeError as error:
@@ -215,7 +256,8 @@ def read_record(path: Path) -> Record:
         raise ConversionError(
             f"{path} is missing, so the options of the conversion are unknown; convert the model again."
         )
-    content = parse_json(read_text(path, "it holds the options of the conversion"), path, "the options")
+    text = read_text(path, "it holds the options of the conversion; convert the model again")
+    content = parse_json(text, path, "convert the model again")
     try:
         record = Record(
             str(content["tf2rust"]), str(content["model"]["file"]), str(content["model"]["sha256"]), content["options"]

@@ -20,9 +20,9 @@ from tf2rust.codegen.interface import Interface, read_interface
 from tf2rust.codegen.model import build
 from tf2rust.conversion import Options, convert, match_layers
 from tf2rust.converted.checking import read_conversion
-from tf2rust.converted.folder import find_document
+from tf2rust.converted.folder import find_document, output_folder
 from tf2rust.errors import ConversionError, one_line
-from tf2rust.npz import read_npz
+from tf2rust.npz import REMEDY, read_npz
 from tf2rust.onnx_import.load import OnnxRuntime
 from tf2rust.onnx_import.tidy import all_nodes, declare_outputs
 from tf2rust.ops.core.dims import Size
@@ -65,7 +65,7 @@ def layer_errors(folder: Path, progress: Progress = silent) -> list[LayerError]:
     Layers without results in float32 are missing, and layers that passes added. Raises ConversionError if the model has
     a state, if the folder is damaged, or if the crate cannot be built.
     """
-    folder = folder.parent if folder.name == CRATE and not (folder / CRATE).exists() else folder
+    folder = output_folder(folder)
     with stage("reading the model", progress):
         record, interface = read_conversion(folder), read_interface(folder / CRATE)
         if interface.states:
@@ -168,7 +168,7 @@ def _with_outputs(source: Source, names: Sequence[str]) -> Source:
 
 def _samples(crate: Path, interface: Interface) -> dict[str, np.ndarray]:
     """The samples of the proof by input."""
-    features = read_npz(crate / "testdata" / "features.npz", "it has the samples of the proof")
+    features = read_npz(crate / "testdata" / "features.npz", "it has the samples of the proof", REMEDY)
     try:
         rows = (interface.samples,) if interface.batched else ()
         return {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from tf2rust.errors import UsageError
+from tf2rust.errors import UsageError, one_line
 from tf2rust.stages import Progress
 
 
@@ -29,7 +29,7 @@ class Messages:
     def print(self, text: str) -> None:
         """Prints a line."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self.console.print(one_line(text), markup=False)
 
     @contextlib.contextmanager
     def working(self, first: str) -> Iterator[Progress]:

@@ -23,11 +23,15 @@ class _UnreadableError(Exception):
     """Says what is wrong with the file, as the end of a sentence."""
 
 
-def read_npz(path: Path, wanted: str) -> dict[str, np.ndarray]:
+REMEDY = "convert the model again"
+"""What to do about a file that a conversion wrote."""
+
+
+def read_npz(path: Path, wanted: str, remedy: str = "write it with numpy.savez") -> dict[str, np.ndarray]:
     """Returns the arrays by name, C-contiguous and in native byte order.
 
     Raises ConversionError if the file is not an NPZ file of plain arrays; the message includes ``wanted``, the expected
-    contents.
+    contents, or ``remedy``, what to do about a damaged file.
     """
     if not path.exists():
         raise ConversionError(f"The file {path} does not exist; {wanted}.")
@@ -37,13 +41,12 @@ def read_npz(path: Path, wanted: str) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(path) as archive:
             return _arrays(archive)
     except _UnreadableError as error:
-        raise ConversionError(f"{path} is not a readable NPZ file: {error}; write it with numpy.savez.") from error
+        raise ConversionError(f"{path} is not a readable NPZ file: {error}; {remedy}.") from error
     except MemoryError:
         raise
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds of errors for damaged files.
         raise ConversionError(
-            f"{path} is not a readable NPZ file ({type(error).__name__}: {brief(str(error))}); "
-            "write it with numpy.savez."
+            f"{path} is not a readable NPZ file ({type(error).__name__}: {brief(str(error))}); {remedy}."
         ) from error
 
 

@@ -129,6 +129,15 @@ def test_a_loss_needs_an_output_of_floats(quantize: Quantize) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "missing"),
+    [("top1", "no output of the model is a softmax or a probability"), ("auc", "it needs a model with one output and")],
+)
+def test_a_loss_of_a_kind_that_no_output_has(quantize: Quantize, kind: str, missing: str) -> None:
+    with pytest.raises(ConversionError, match=f"--max_loss {kind}=0.5 cannot be measured, because {missing}"):
+        quantize(_of_matmul(node("Relu", ["h"], ["y"])), ROWS, max_loss=MaxLoss(0.5, kind))
+
+
+@pytest.mark.parametrize(
     ("model", "least"),
     [
         pytest.param(_of_matmul(node("Log", ["h"], ["y"])), 30, id="numbers that both models compute as NaN"),
@@ -180,6 +189,7 @@ def test_labels_give_the_auc(quantize: Quantize, tmp_path: Path) -> None:
         ({"picture": images(9)}, "no array for the model's input `image`; it contains `picture`"),
         ({"image": images(9)[:, :2]}, r"`image` .* has shape \[9, 2, 8, 8\], but the model's input is \[n, 3, 8, 8\]"),
         ({"image": np.full((9, 3, 8, 8), np.inf, np.float32)}, "`image` is infinite or NaN for a calibration sample"),
+        ({"image": np.full((9, 3, 8, 8), 0.5, np.float32)}, "All 9 samples to calibrate with are equal"),
     ],
 )
 def test_wrong_samples(quantize: Quantize, arrays: dict[str, np.ndarray], wrong: str) -> None:
@@ -231,11 +241,11 @@ def test_a_quantized_model_is_not_quantized_again(quantize: Quantize) -> None:
             {"quantize": "int8", "calibration_method": "kl"},
             "--calibration_method kl: must be one of minmax",
         ),
-        ({"quantize": "int8", "max_loss": "1.5"}, "--max_loss 1.5: expected a number from 0 to 1"),
+        ({"quantize": "int8", "max_loss": "1.5"}, "--max_loss 1.5: expected a number from 0 to below 1"),
         ({"quantize": "int8", "max_loss": "top5=0.1"}, "the kinds are top1, rms, auc"),
         ({"keep_float": ["c1"]}, "--keep_float has no meaning without --quantize int8"),
         ({"max_loss": 0.0}, "--max_loss has no meaning without --quantize int8"),
-        ({"quantize": "int8", "max_loss": "nan"}, "--max_loss nan: expected a number from 0 to 1"),
+        ({"quantize": "int8", "max_loss": "nan"}, "--max_loss nan: expected a number from 0 to below 1"),
         ({"quantize": "dynamic", "max_loss": "0.1"}, "--max_loss has no meaning with --quantize dynamic"),
     ],
 )

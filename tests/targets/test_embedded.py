@@ -287,7 +287,7 @@ def test_a_program_computes_the_same_in_little_memory_and_cannot_panic(
 @pytest.mark.parametrize(
     ("budget", "message", "code"),
     [
-        ("flash=10", "convert the model with an option such as `--dim batch=1`", 1),
+        ("flash=10", "convert the model with `--dim batch=1` or another size", 1),
         ("disk=10", "'disk=10' is not a budget", 2),
     ],
 )

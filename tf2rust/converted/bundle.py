@@ -26,8 +26,9 @@ from tf2rust.codegen.names import Names, crate_name
 from tf2rust.codegen.render import environment, render_templates, tf_layers_dependency
 from tf2rust.codegen.vendor import build_hash, package_name, vendored, with_build
 from tf2rust.converted.checking import read_conversion
+from tf2rust.converted.folder import output_folder
 from tf2rust.errors import ConversionError, UsageError
-from tf2rust.npz import read_npz
+from tf2rust.npz import REMEDY, read_npz
 from tf2rust.publish import check_target, publish
 from tf2rust.publish.publish import resolved
 from tf2rust.rust import printer
@@ -112,7 +113,7 @@ class Member:
 
     @cached_property
     def weights(self) -> Mapping[str, np.ndarray]:
-        return read_npz(self.crate / WEIGHTS, "it has the weights of the model")
+        return read_npz(self.crate / WEIGHTS, "it has the weights of the model", REMEDY)
 
     def files(self) -> Iterator[str]:
         """The paths of the model's files in its crate, as far as the bundle has them."""
@@ -212,7 +213,7 @@ def read_members(folders: Sequence[Path], target: Path) -> list[Member]:
 
 
 def _read_member(given: Path, others: Sequence[Member], names: Names) -> Member:
-    folder = given.parent if given.name == CRATE and not (given / CRATE).exists() else given
+    folder = output_folder(given)
     record = read_conversion(folder)
     crate = folder / CRATE
     if record.tf2rust != __version__:
@@ -231,6 +232,8 @@ def _read_member(given: Path, others: Sequence[Member], names: Names) -> Member:
         if path.is_symlink() or not path.is_file():
             raise ConversionError(f"{path} is missing; convert the model again.")
     for other in others:
+        if resolved(other.folder) == resolved(folder):
+            raise ConversionError(f"{given} is given twice; give it once.")
         if other.interface.module == interface.module:
             raise ConversionError(
                 f"{other.folder} and {given} are both called `{interface.crate}` in Rust; convert one of them with "

@@ -11,7 +11,7 @@ from typing import Any
 from tf2rust import __version__
 from tf2rust.classifier.thresholds import Thresholds
 from tf2rust.codegen.crate import CRATE, THRESHOLDS
-from tf2rust.config import RECORD, SAMPLES_AND_LABELS, Record, given, read_record
+from tf2rust.config import RECORD, RUNS_CODE, SAMPLES_AND_LABELS, Record, given, read_record
 from tf2rust.converted.folder import find_document
 from tf2rust.errors import ConversionError, UsageError
 from tf2rust.publish.marker import MARKER, digest, read_marker
@@ -40,10 +40,16 @@ def read_options(folder: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the conversion in ``folder`` as values of the command line, except for ``changes``.
 
     Raises ConversionError if ``folder`` is no conversion, and UsageError if a file that the conversion read is not
-    given: the record has only its name.
+    given, because the record has only its name, or if an option is not given that lets code run: others may have
+    written the record.
     """
     record = read_conversion(folder)
     changes = {name: value for name, value in changes.items() if value is not None}
+    if untrusted := [name for name in RUNS_CODE if record.options.get(name) and name not in changes]:
+        raise UsageError(
+            f"{folder} was converted with options that let code run, which must be given again if you trust it: "
+            + ", ".join(f"--{name}" for name in untrusted)
+        )
     if missing := [name for name in SAMPLES_AND_LABELS if name in record.options and name not in changes]:
         listed = ", ".join(f"--{name} ({_shown(record.options[name])})" for name in missing)
         raise UsageError(f"{folder} was converted with files that must be given again: {listed}")

@@ -10,6 +10,20 @@ from tf2rust.errors import UsageError
 from tf2rust.publish.marker import MARKER
 
 
+def output_folder(folder: Path) -> Path:
+    """The output folder of a conversion, given this folder or its crate; any other folder is returned as it is."""
+    place = folder if folder.name else folder.absolute()
+    return place.parent if place.name == CRATE and not (place / CRATE).exists() else folder
+
+
+def find_output(folder: Path) -> Path:
+    """The output folder of a conversion, given this folder or its crate. Raises UsageError if there is no crate."""
+    found = output_folder(folder)
+    if not (found / CRATE).is_dir():
+        raise _not_converted(folder)
+    return found
+
+
 def is_converted(folder: Path) -> bool:
     """Whether ``folder`` is the output folder of a conversion."""
     return (folder / MARKER).is_file()
@@ -32,4 +46,8 @@ def find_document(folder: Path, name: str) -> Path:
             f"{folder} has no {name}: it was deleted, or an earlier version of tf2rust wrote the folder; convert the "
             "model again"
         )
-    raise UsageError(f"{folder} is not the output folder of a conversion: give the folder of --path_to_save")
+    raise _not_converted(folder)
+
+
+def _not_converted(folder: Path) -> UsageError:
+    return UsageError(f"{folder} is not the output folder of a conversion: give the folder of --path_to_save")

@@ -20,9 +20,9 @@ from tf2rust.codegen.crate import ARCHITECTURE, CRATE, WEIGHTS, write_texts
 from tf2rust.codegen.interface import read_interface
 from tf2rust.converted.cargo import build_folder, find_cargo, first_error
 from tf2rust.converted.elf import Program, names_in, read_program
-from tf2rust.converted.folder import find_document
+from tf2rust.converted.folder import find_document, find_output
 from tf2rust.errors import ConversionError, UsageError, one_line
-from tf2rust.npz import read_npz
+from tf2rust.npz import REMEDY, read_npz
 from tf2rust.ops.core.dtypes import stored_dtype
 from tf2rust.stages import Progress, brief, silent, stage
 from tf2rust.targets.embedded import TRIPLES, embedded_program
@@ -130,15 +130,16 @@ def _table(rows: Sequence[tuple[object, ...]]) -> str:
 def measure(folder: Path, target: str, progress: Progress = silent) -> Size:
     """Builds the embedded program of a converted model for ``target``, and measures it.
 
-    ``folder`` is the output folder of the conversion. If it has a folder ``embedded``, its program counts, even if the
-    user has edited it. The stack is measured if the emulator of the target is installed. Raises
-    ConversionError if the model does not suit a microcontroller, or cargo cannot build the program.
+    ``folder`` is the output folder of the conversion, or its crate. If the output folder has a folder ``embedded``, its
+    program counts, even if the user has edited it. The stack is measured if the emulator of the target is installed.
+    Raises UsageError for other folders, and ConversionError if the model does not suit a microcontroller, or if cargo
+    cannot build the program.
     """
     if target not in TRIPLES:
         raise UsageError(
             f"{target} is not a target whose memory can be measured; the targets are {', '.join(TRIPLES)}."
         )
-    cargo = find_cargo()
+    cargo, folder = find_cargo(), find_output(folder)
     crate = folder.resolve() / CRATE
     interface = read_interface(crate)
     files, layers = embedded_program(interface), _layers(folder)
@@ -226,7 +227,7 @@ def _layers(folder: Path) -> tuple[LayerSize, ...]:
     path = find_document(folder, ARCHITECTURE)
     try:
         layers = json.loads(path.read_text("utf-8"))["layers"]
-        arrays = read_npz(path.with_name(WEIGHTS), "it has the weights of the model")
+        arrays = read_npz(path.with_name(WEIGHTS), "it has the weights of the model", REMEDY)
         bytes_of = {key: array.nbytes for key, array in arrays.items()}
         return tuple(
             LayerSize(

@@ -100,6 +100,12 @@ def _check(folder: Path) -> dict[str, str] | None:
     if nearest != folder and not os.access(nearest, os.W_OK | os.X_OK):
         raise ConversionError(f"{nearest} is read-only, so {folder} cannot be created; choose another --path_to_save.")
     restore(folder)
+    for parent in folder.parents:
+        if read_marker(parent) is not None:
+            raise ConversionError(
+                f"{folder} is inside {parent}, the output of an earlier conversion or bundle; give --path_to_save a "
+                "folder outside of it."
+            )
     if not folder.is_dir():
         return None
     if not os.access(folder, os.W_OK | os.X_OK):

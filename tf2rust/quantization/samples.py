@@ -51,6 +51,21 @@ class Evidence:
                 f"with, too few to know the ranges of activations; give at least {FEWEST}, better some hundred, with "
                 "the sample on axis 0 of every array, or with --calibrate if the model has a batch of a fixed size."
             )
+        if _are_equal(self.calibration):
+            raise ConversionError(
+                f"All {self.count} samples to calibrate with are equal, so the ranges of activations are unknown; give "
+                "samples like the data that the model will see."
+            )
+
+
+def _are_equal(samples: Samples) -> bool:
+    """Whether all samples are equal, and not infinite or NaN, which has a message of its own."""
+    first = samples[0]
+    return all(
+        array.ndim > 0 and (array.dtype.kind != "f" or np.isfinite(array).all()) and (array == first[name][:1]).all()
+        for batch in samples
+        for name, array in batch.items()
+    )
 
 
 def read_calibration(path: Path, graph: LayerGraph) -> tuple[Features, int]:

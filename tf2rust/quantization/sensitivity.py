@@ -16,10 +16,9 @@ def within(best: Candidate, wanted: MaxLoss) -> Candidate:
     with every further layer in float, so that the number of layers can be found by bisection. Raises ConversionError if
     no layer could be quantized, or if there is no output whose loss can be measured.
     """
-    if not best.agreements:
-        raise ConversionError(
-            f"--max_loss {wanted} cannot be measured, because no output of the model is float32; remove --max_loss."
-        )
+    if missing := wanted.missing(best.agreements):
+        advice = "give another kind, or remove --max_loss" if best.agreements else "remove --max_loss"
+        raise ConversionError(f"--max_loss {wanted} cannot be measured, because {missing}; {advice}.")
     if best.loss(wanted) <= wanted.value:
         return best
     order = by_sensitivity(best)

@@ -40,8 +40,8 @@ class MaxLoss:
             value = -1.0
         if not 0 <= value < 1 or (equals and kind not in LOSSES):
             raise UsageError(
-                f"--max_loss {text}: expected a number from 0 to 1, such as 0.01, or the same with a kind, such as "
-                f"top1=0.01; the kinds are {', '.join(LOSSES)}"
+                f"--max_loss {text}: expected a number from 0 to below 1, such as 0.01, or the same with a "
+                f"kind, such as top1=0.01; the kinds are {', '.join(LOSSES)}"
             )
         return MaxLoss(value, kind or None)
 
@@ -56,6 +56,16 @@ class MaxLoss:
         if self.kind in (None, TOP_1) and found.rows:
             return 1 - found.same_class / found.rows
         return found.relative_rms
+
+    def missing(self, found: Sequence[Agreement]) -> str:
+        """Why no output has a loss of this kind; empty if one has."""
+        if not found:
+            return "no output of the model is float32"
+        if self.kind == TOP_1 and not any(one.rows for one in found):
+            return "no output of the model is a softmax or a probability"
+        if self.kind == AUC and all(one.auc is None for one in found):
+            return "it needs a model with one output and `labels` of 0 and 1 among the samples"
+        return ""
 
     def __str__(self) -> str:
         return f"{self.value:g}" if self.kind is None else f"{self.kind}={self.value:g}"

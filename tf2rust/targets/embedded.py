@@ -127,7 +127,7 @@ def _check(interface: Interface) -> None:
             if not isinstance(dim, int):
                 raise ConversionError(
                     f"a program without an allocator needs known sizes, but the tensor `{tensor.name}` has the "
-                    f"dimension `{dim}`; convert the model with an option such as `--dim batch=1`."
+                    f"dimension `{dim}`; convert the model with `--dim {dim}=1` or another size."
                 )
     for tensor in (*interface.inputs, *interface.outputs):
         wide = tensor.dtype == "float64" and tensor in interface.outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto
@@ -63,6 +64,39 @@ def test_reason(name: str, tmp_path: Path) -> None:
     found, _ = match_layers(open_onnx(save(model, tmp_path / "model.onnx")))
     assert [(u.node, u.op) for u in found.unmatched] == [(refused.name, f"com.microsoft.{refused.op_type}")]
     assert reason in found.unmatched[0].reason
+
+
+SCALED: dict[str, tuple[list[str], dict[str, object]]] = {
+    "QLinearAdd": (["u", "s", "", "u", "s", "", "?"], {}),
+    "QLinearMul": (["u", "s", "", "u", "?", "", "s"], {}),
+    "QLinearSigmoid": (["u", "s", "", "?"], {}),
+    "QLinearSoftmax": (["u", "s", "", "?"], {"opset": 13}),
+    "QLinearGlobalAveragePool": (["u", "?", "", "s"], {}),
+    "QLinearConcat": (["?", "", "u", "s", ""], {"axis": 1}),
+    "QGemm": (["u", "s", "", "w", "?", "", "", "s"], {}),
+    "MatMulIntegerToFloat": (["u", "w", "s", "?"], {}),
+    "DynamicQuantizeMatMul": (["x", "w", "?"], {}),
+    "QAttention": (["x", "w", "s", "s", "?"], {"num_heads": 1}),
+}
+"""Operators with a scale that integers cannot have, at the input `?`."""
+
+
+@pytest.mark.parametrize("op", SCALED)
+@pytest.mark.parametrize("scale", [0.0, -0.1, 1e-42, np.inf, np.nan])
+def test_a_scale_that_integers_cannot_have(op: str, scale: float, tmp_path: Path) -> None:
+    inputs, attributes = SCALED[op]
+    ports = {"u": (TensorProto.UINT8, [4, 6]), "x": (TensorProto.FLOAT, [4, 6])}
+    numbers = {"s": np.float32(0.1), "?": np.float32(scale), "w": np.ones((6, 6), np.int8)}
+    model = graph([contrib(op, inputs, **attributes)], ports, Y, {k: np.asarray(v) for k, v in numbers.items()})
+    found, _ = match_layers(open_onnx(save(model, tmp_path / "model.onnx")))
+    assert f"its scale `?` is {np.float32(scale):g}, but must be a positive, normal number" in found.unmatched[0].reason
+
+
+def test_scales_of_blocks_must_be_finite(tmp_path: Path) -> None:
+    weights = {"w": np.zeros((6, 1, 8), np.uint8), "s": np.full(6, np.inf, np.float32)}
+    node = contrib("MatMulNBits", ["x", "w", "s"], K=6, N=6, bits=4, block_size=16)
+    found, _ = match_layers(open_onnx(save(graph([node], X, Y, weights), tmp_path / "model.onnx")))
+    assert "its scales are not all finite" in found.unmatched[0].reason
 
 
 def test_what_a_definition_needs_is_named(tmp_path: Path) -> None:

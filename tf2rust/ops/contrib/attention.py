@@ -15,6 +15,7 @@ from tf2rust.ops.contrib.call import Call, defines
 from tf2rust.ops.contrib.quantized import integer_product
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.inference import InferenceError
+from tf2rust.ops.quantized.quantize_linear import check_scales
 
 _MASKED = -10000.0
 """The default of ``mask_filter_value``."""
@@ -86,6 +87,8 @@ def attention(call: Call) -> Sequence[str | None]:
 def q_attention(call: Call) -> Sequence[str | None]:
     """Attention of x to itself, where x and the weights have 8 bits and their product is scaled to float32."""
     body = call.body
+    for scales in (3, 4):
+        check_scales(call.infos, call.operand(scales))
     product = integer_product(call, call.arg(0), call.arg(1), call.maybe(6), call.maybe(7))
     scale = body.op("Mul", call.arg(3), call.arg(4))
     projected = body.op("Add", body.op("Mul", body.floats(product), scale), call.arg(2))

@@ -118,6 +118,9 @@ def dequantized(call: Call) -> np.ndarray:
     blocks = -(-k // block)
     integers = _unpacked(call.constant_input(1).reshape(n, -1), bits).reshape(n, blocks, block)
     scales = call.constant_input(2).astype(np.float32).reshape(n, blocks, 1)
+    # Other than those of activations, they can be negative, or 0 for a block of zeros.
+    if not np.isfinite(scales).all():
+        raise InferenceError("its scales are not all finite; quantize the model again")
     zeros = np.full((n, blocks, 1), 1 << (bits - 1), np.float32)
     if call.given(3):
         zeros = call.constant_input(3)

@@ -13,6 +13,7 @@ from tf2rust.ops.contrib.activation import biased
 from tf2rust.ops.contrib.call import Call, defines
 from tf2rust.ops.contrib.products import channels_first, channels_last, window
 from tf2rust.ops.core.inference import InferenceError
+from tf2rust.ops.quantized.quantize_linear import check_scales
 
 
 def dequantized(call: Call, first: int) -> str:
@@ -21,21 +22,23 @@ def dequantized(call: Call, first: int) -> str:
 
 
 def _dequantized(call: Call, x: int, scale: int, zero: int) -> str:
-    _check_single(call, scale)
+    _check_scale(call, scale)
     given = call.maybe(zero)
     return call.body.op("DequantizeLinear", call.arg(x), call.arg(scale), *([] if given is None else [given]))
 
 
 def quantized(call: Call, x: str, scale: int, zero: int, like: int) -> str:
     """``x``, quantized with the scale and the optional zero point at these inputs, in the dtype of input ``like``."""
-    _check_single(call, scale)
+    _check_scale(call, scale)
     given = call.maybe(zero) or call.body.constant(0, call.dtype(like))
     return call.body.op("QuantizeLinear", x, call.arg(scale), given)
 
 
-def _check_single(call: Call, scale: int) -> None:
+def _check_scale(call: Call, scale: int) -> None:
+    """Raises InferenceError if this input is not one scale that integers can have."""
     if call.shape(scale) not in ((), (1,)):
         raise InferenceError(f"its input {scale} is a scale of shape {list(call.shape(scale))}, but must be one number")
+    check_scales(call.infos, call.operand(scale))
 
 
 @defines("QuantizeLinear")
@@ -72,13 +75,13 @@ def qlinear_add(call: Call) -> Sequence[str]:
     With constant scales, a layer on integers computes this. It is made of the sum of dequantized numbers.
     """
     body = call.body
-    _check_single(call, 6)
+    _check_scale(call, 6)
     if _is_constant(call, 1, 2, 4, 5, 6, 7):
         total = body.op("Add", dequantized(call, 0), dequantized(call, 3))
         return [_rounded(call, body.op("Div", total, call.arg(6)), 7, like=0)]
     parts, shifts = [], []
     for x in (0, 3):
-        _check_single(call, x + 1)
+        _check_scale(call, x + 1)
         ratio = body.op("Div", call.arg(x + 1), call.arg(6))
         parts.append(body.op("Mul", ratio, body.floats(call.arg(x))))
         if call.given(x + 2):
@@ -98,7 +101,7 @@ def qlinear_mul(call: Call) -> Sequence[str]:
     """
     body = call.body
     for scale in (1, 4, 6):
-        _check_single(call, scale)
+        _check_scale(call, scale)
     if _is_constant(call, 1, 2, 4, 5, 6, 7):
         product = body.op("Mul", dequantized(call, 0), dequantized(call, 3))
         return [_rounded(call, body.op("Div", product, call.arg(6)), 7, like=0)]
@@ -136,7 +139,7 @@ def qlinear_softmax(call: Call) -> Sequence[str]:
         made = body.op("Softmax", x, axis=axis)
     else:
         made = body.op("Reshape", body.op("Softmax", body.op("Flatten", x, axis=axis), axis=1), body.op("Shape", x))
-    _check_single(call, 3)
+    _check_scale(call, 3)
     steps = body.op("Floor", body.op("Div", body.constant(1.0), call.arg(3)))
     zero = call.maybe(4) or body.constant(0, call.dtype(0))
     return [body.op("QuantizeLinear", body.op("Mul", made, steps), body.constant(1.0), zero)]
@@ -161,7 +164,7 @@ def qlinear_average_pool(call: Call) -> Sequence[str]:
     given = {name: call.attr(name) for name in names if call.has(name)}
     last, x = call.attr("channels_last", 0), dequantized(call, 0)
     made = call.body.op("AveragePool", channels_first(call, x) if last else x, **given)
-    _check_single(call, 3)
+    _check_scale(call, 3)
     steps = call.body.op("Div", channels_last(call, made) if last else made, call.arg(3))
     return [_rounded(call, steps, 4, like=0)]
 
@@ -171,7 +174,7 @@ def qlinear_global_average_pool(call: Call) -> Sequence[str]:
     """Σ (x − x_zero) · (x_scale / (y_scale · count)), rounded before y_zero is added."""
     body = call.body
     for scale in (1, 3):
-        _check_single(call, scale)
+        _check_scale(call, scale)
     last, rank = call.attr("channels_last", 0), call.rank(0)
     if _is_constant(call, 1, 2, 3, 4):
         given = call.maybe(2)
@@ -207,7 +210,8 @@ def nhwc_max_pool(call: Call) -> Sequence[str]:
 @defines("MatMulIntegerToFloat")
 def matmul_integer_to_float(call: Call) -> Sequence[str]:
     """a_scale · b_scale · (a − a_zero) · (b − b_zero) + bias. The scales of b can be one per column."""
-    _check_single(call, 2)
+    _check_scale(call, 2)
+    check_scales(call.infos, call.operand(3))
     zeros = [call.maybe(4), call.maybe(5)]
     real = _scaled(call, integer_product(call, call.arg(0), call.arg(1), *zeros), [call.arg(2), call.arg(3)])
     return [biased(call, real, 6)]
@@ -216,6 +220,7 @@ def matmul_integer_to_float(call: Call) -> Sequence[str]:
 @defines("DynamicQuantizeMatMul")
 def dynamic_quantize_matmul(call: Call) -> Sequence[str]:
     """a · b, where a is quantized to uint8 by its own minimum and maximum. The scales of b can be one per column."""
+    check_scales(call.infos, call.operand(2))
     a, scale, zero = call.body.ops("DynamicQuantizeLinear", [call.arg(0)], 3)
     product = integer_product(call, a, call.arg(1), zero, call.maybe(3))
     return [biased(call, _scaled(call, product, [scale, call.arg(2)]), 4)]
@@ -242,7 +247,8 @@ def qgemm(call: Call) -> Sequence[str]:
     computes this. It is made of the product of dequantized numbers.
     """
     body = call.body
-    _check_single(call, 1)
+    _check_scale(call, 1)
+    check_scales(call.infos, call.operand(4))
     if call.rank(0) != 2 or call.rank(3) != 2:
         raise InferenceError(f"its operands have the ranks {call.rank(0)} and {call.rank(3)}, but must be matrices")
     unscaled = not call.attr("transA", 0) and call.attr("alpha", 1.0) == 1
@@ -260,7 +266,7 @@ def qgemm(call: Call) -> Sequence[str]:
     real = body.floats(product)
     if not call.given(7):
         return [body.op("Mul", real, scale)]
-    _check_single(call, 7)
+    _check_scale(call, 7)
     # One multiplication, as in the kernel: two would round twice.
     steps = body.op("Mul", real, body.op("Div", scale, call.arg(7)))
     zero = call.maybe(8) or body.constant(0, call.dtype(0))

@@ -15,6 +15,7 @@ from onnx import GraphProto, TensorProto, helper
 from tf2rust.ops.contrib.call import Call, defines
 from tf2rust.ops.core.function_body import Body
 from tf2rust.ops.core.inference import InferenceError
+from tf2rust.ops.quantized.quantize_linear import check_scales
 
 _ACTIVATIONS = ("sigmoid", "tanh", "tanh")
 """The only supported activations of the gates, the cell and the hidden state."""
@@ -31,6 +32,7 @@ class _Weights:
     @classmethod
     def of(cls, call: Call, index: int, direction: int) -> _Weights:
         """The weights at input ``index``; their scales and zero points are six or seven inputs later."""
+        check_scales(call.infos, call.operand(index * 2 + 6))
         scales, zeros = (call.constant_input(i)[direction] for i in (index * 2 + 6, index * 2 + 7))
         if np.ptp(zeros.astype(np.int32)):
             raise InferenceError(f"its input {index * 2 + 7} contains different zero points, but must contain only one")

@@ -94,14 +94,7 @@ def check_parameters(infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | 
     """Raises InferenceError if a scale is not a positive, normal number, or if the zero points do not match the scales
     or the quantized ``dtype``.
     """
-    scales = infos.const(scale)
-    if scales is not None and scales.dtype.kind == "f":
-        usable = np.isfinite(scales) & (scales >= np.finfo(scales.dtype).tiny)
-        if not usable.all():
-            bad = scales[~usable].reshape(-1)[0]
-            raise InferenceError(
-                f"its scale `{scale.name}` is {bad:g}, but must be a positive, normal number; quantize the model again"
-            )
+    check_scales(infos, scale)
     if zero_point is None:
         return
     if infos.dtype(zero_point) != dtype:
@@ -114,6 +107,19 @@ def check_parameters(infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | 
         raise InferenceError(
             f"it has scales of shape {format_shape(left)}, but zero points of shape {format_shape(right)}; quantize "
             "the model again"
+        )
+
+
+def check_scales(infos: ValueInfos, scale: ir.Value) -> None:
+    """Raises InferenceError if a constant scale is not a positive, normal number."""
+    scales = infos.const(scale)
+    if scales is None or scales.dtype.kind != "f":
+        return
+    usable = np.isfinite(scales) & (scales >= np.finfo(scales.dtype).tiny)
+    if not usable.all():
+        bad = scales[~usable].reshape(-1)[0]
+        raise InferenceError(
+            f"its scale `{scale.name}` is {bad:g}, but must be a positive, normal number; quantize the model again"
         )
 
 
