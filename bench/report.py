@@ -278,11 +278,15 @@ def _goal(goal: Goal) -> tuple[str, ...]:
 
 
 def _problems(problems: Iterable[Problem]) -> str:
-    """A line for each engine, model and reason."""
-    places: dict[tuple[str, str, str], list[str]] = {}
+    """A line for each engine and reason, with the models."""
+    places: dict[tuple[str, str], dict[str, list[str]]] = {}
     for each in problems:
-        places.setdefault((each.engine, each.model, shorten(each.why, _REASON)), []).append(each.where)
-    lines = [f"- {engine}, {model}, {', '.join(found)}: {why}\n" for (engine, model, why), found in places.items()]
+        models = places.setdefault((each.engine, shorten(each.why, _REASON)), {})
+        models.setdefault(each.model, []).append(each.where)
+    lines = []
+    for (engine, why), models in places.items():
+        found = "; ".join(f"{model}, {', '.join(wheres)}" for model, wheres in models.items())
+        lines.append(f"- {engine}: {why}: {found}\n")
     return "Not timed:\n\n" + "".join(lines) if lines else ""
 
 

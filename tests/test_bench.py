@@ -39,7 +39,11 @@ REPORT = Report(
     {"tiny_mlp": 4016},
     "avx512",
     ROWS,
-    [Problem("tract", "lstm", "batch 1", "it does not know"), Problem("tract", "lstm", "batch 64", "it does not know")],
+    [
+        Problem("tract", "lstm", "batch 1", "it does not know"),
+        Problem("tract", "lstm", "batch 64", "it does not know"),
+        Problem("tract", "gru", "batch 1", "it does not know"),
+    ],
     [Limits("avx512", 200.0, 10.0, {"GEMM": Kernel((50.0, 60.0), (180.0, 150.0), (0.9, 0.75))})],
     [Figures("tiny_mlp", "tf2rust", 1.5e6, 5_000_000, 4016, 600_000, 416, 12.0)],
 )
@@ -121,7 +125,7 @@ def test_markdown_has_the_rows_that_were_measured() -> None:
     ]
     assert cells[5][2:4] == ["onnxruntime", "avx2"]
     assert cells[5][-1] == "0.80 ×"
-    assert "- tract, lstm, batch 1, batch 64: it does not know" in lines
+    assert "- tract: it does not know: lstm, batch 1, batch 64; gru, batch 1" in lines
     assert lines[-1] == "the notes"
 
 
