@@ -20,6 +20,7 @@ from bench.results import OURS
 STARTS = 10
 ONCE = ("onnxruntime", "tract", "rten")
 MEASURED = ("tiny_mlp", "dgaintel", "magika", "mnist_cnn", "lstm", "mobilenet_v2", "resnet50", "mobilenet_v2_int8")
+"""The models for which these figures are measured."""
 BUILT = ("dgaintel", "resnet50")
 """The models whose build is timed: a small one and the largest."""
 

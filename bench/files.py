@@ -48,18 +48,20 @@ def key() -> str:
 
 
 def make(model: Model) -> None:
-    """Makes the files of a model unless they are current.
+    """Makes the files of a model unless they are current. A variant without files of its own has those of its base.
 
     There is a TFLite file for all batches or for each of them, and none if TensorFlow's converter does not support the
     model, or if the model was published as ONNX.
     """
-    stamp = FOLDER / f"{model.file_name}.key"
-    if not stamp.exists() or stamp.read_text() != key():
+    if model.file_name != model.name:
+        return
+    stamp, now = FOLDER / f"{model.name}.key", f"{key()} {model.batches}"
+    if not stamp.exists() or stamp.read_text() != now:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        for old in FOLDER.glob(f"{model.file_name}.*"):
+        for old in FOLDER.glob(f"{model.name}.*"):
             old.unlink()
         _make(model, onnx_file(model))
-        stamp.write_text(key())
+        stamp.write_text(now)
 
 
 def onnx_file(model: Model) -> Path:
