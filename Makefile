@@ -15,7 +15,8 @@ test: lint test-rust test-python
 demo: $(VENV)/installed
 	$(BIN)/python -m demo
 
-# Benchmark against ONNX Runtime, OpenVINO, LiteRT, tract and rten: half an hour on a quiet machine.
+# Benchmark against ONNX Runtime, OpenVINO, LiteRT, tract, rten and burn: 35 minutes on two quiet cores after the builds.
+# `python -m bench --only NAMES` measures a part, `--minutes N` sets the time.
 bench: $(VENV)/bench
 	$(BIN)/python -m bench
 
@@ -33,7 +34,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	cd tf-layers && cargo fmt --check
-	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs
+	cd bench/harness && rustfmt --edition 2024 --check src/main.rs src/bin/*.rs */src/*.rs burn/build.rs
 	rustfmt --edition 2024 --check demo/speed.rs
 	cd fuzz && rustfmt --edition 2024 --check src/lib.rs targets/*.rs
 	cd tf-layers && cargo clippy --release --all-targets --all-features -- -D warnings

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import crates, runner
-from bench.crates import BUILD
+from bench.files import BUILD, onnx_file
 from bench.models import Model
 from bench.results import OURS
 
-STARTS = 20
+STARTS = 10
 ONCE = ("onnxruntime", "tract", "rten")
+MEASURED = ("tiny_mlp", "dgaintel", "magika", "mnist_cnn", "lstm", "mobilenet_v2", "resnet50", "mobilenet_v2_int8")
+"""The models for which these figures are measured."""
 BUILT = ("dgaintel", "resnet50")
 """The models whose build is timed: a small one and the largest."""
 
@@ -61,7 +63,7 @@ def _packed_bytes(messages: str) -> int:
 def measure_other(model: Model, engine: str) -> Figures | None:
     """Measures the harness program of another engine. Returns None if the engine cannot run the model."""
     try:
-        return _figures(model, engine, runner.program(f"once_{engine}"), (crates.onnx_file(model),), 0)
+        return _figures(model, engine, runner.program(f"once_{engine}"), (onnx_file(model),), 0)
     except runner.ProgramError:
         return None
 

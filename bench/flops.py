@@ -38,10 +38,13 @@ def _of_node(node: ir.Node, shape: Callable[[ir.Value | None], tuple[int, ...]])
             return 2 * int(np.prod(shape(node.outputs[0]))) * shape(node.inputs[0])[0 if transposed else 1]
         case "Conv":
             return 2 * int(np.prod(shape(node.outputs[0]))) * int(np.prod(shape(node.inputs[1])[1:]))
+        case "ConvTranspose":
+            # Every number of the input is multiplied by a kernel; the kernels are [in, out / groups, height, width].
+            return 2 * int(np.prod(shape(node.inputs[0]))) * int(np.prod(shape(node.inputs[1])[1:]))
         case "LSTM" | "GRU":
             # The kernel is [directions, gates · units, input], the recurrent kernel [directions, gates · units, units].
             steps, rows, _ = shape(node.inputs[0])
             return 2 * steps * rows * int(np.prod(shape(node.inputs[1])) + np.prod(shape(node.inputs[2])))
-        case "Loop" | "Scan" | "If" | "Einsum" | "ConvTranspose":
+        case "Loop" | "Scan" | "If" | "Einsum":
             raise ValueError(f"the products of {node.op_type} are not counted here")
     return 0

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.figures import Figures
 from bench.limits import Limits
-from bench.results import OURS, Row, ratio
+from bench.results import OURS, Comparison, Row, compare, compare_all, geometric_mean
 
 RUNTIME = ("onnxruntime",)
-PURE_RUST = ("tract", "rten")
+PURE_RUST = ("tract", "rten", "burn")
 RIVALS = (*RUNTIME, "openvino", "litert", *PURE_RUST)
 """All other engines; ndarray is a baseline, not an engine."""
+NAMES = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "litert": "LiteRT"}
+"""The engines whose names have capitals."""
+VARIANTS = ("_int8", "_f16", "_bf16")
+"""The ends of the names of models with smaller weights or products."""
 SHALLOW = ("dgaintel", "magika", "text_cnn", "mnist_cnn")
 DEEP = ("mobilenet_v2", "resnet50")
 
@@ -25,7 +28,7 @@ SPEED: tuple[tuple[tuple[str, ...], tuple[int, ...], float, float], ...] = (
     (("lstm",), (1, 64), 1.2, 1.5),
     (DEEP, (1,), 1.1, 1.3),
 )
-"""Models, batches, and how many times faster than ONNX Runtime, and than the faster of tract and rten."""
+"""Models, batches, and how many times faster than ONNX Runtime, and than the fastest engine written in Rust."""
 
 BEST_RATIO = 1.0
 """Against the best other engine, for every model and batch."""
@@ -39,6 +42,10 @@ OWN_RATIO = {
     "encoder_int8": (1.7, 1.0),
 }
 """How many times faster a quantized model is than its float model, with the widest instruction set and with AVX2."""
+SMALL_WEIGHTS_RATIO = {("mnist_cnn_f16", 1): 1.8}
+"""How many times faster than ONNX Runtime with the float model, if our weights are stored in 16 bits."""
+THREADS_RATIO = {("mobilenet_v2", 1): 1.5, ("resnet50", 1): 1.7}
+"""How many times faster with two threads than with one, for a model and batch."""
 AVX2_RATIO = 0.9
 TINY_NS = 105
 KERNEL_SHARE = 0.85
@@ -75,6 +82,7 @@ def goals(
     return [
         *_best(rows, widest),
         *_own(rows, widest),
+        *_threads(rows, widest),
         *_speed(rows, widest),
         *_narrow(rows, widest),
         *_kernels(limits, widest),
@@ -82,38 +90,45 @@ def goals(
     ]
 
 
-def best_ratios(rows: Sequence[Row], widest: str) -> dict[tuple[str, int], float]:
-    """Maps each model and batch to how many times faster the crate is than the fastest other engine."""
-    found = {}
-    for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
-        best = ratio(rows, model, batch, widest, RIVALS)
-        if best is not None:
-            found[model, batch] = best
-    return found
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    """The n-th root of the product of n ratios."""
-    return math.exp(sum(map(math.log, values)) / len(values))
+def float_ratios(found: Iterable[Comparison]) -> list[float]:
+    """The ratios of the models that all engines store and multiply in float32."""
+    return [each.ratio for each in found if not each.ours.model.endswith(VARIANTS)]
 
 
 def _best(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
-    found = best_ratios(rows, widest)
-    for (model, batch), best in found.items():
-        yield Goal(f"{model}, batch {batch}, against the best other engine", BEST_RATIO, best)
-    floats = [best for (model, _), best in found.items() if model not in OWN_RATIO]
+    found = compare_all(rows, widest, RIVALS)
+    for each in found:
+        ours = each.ours
+        yield Goal(f"{ours.model}, batch {ours.batch}, against the best other engine", BEST_RATIO, each.ratio)
+    floats = float_ratios(found)
     if floats:
         yield Goal("geometric mean of the float models", MEAN_RATIO, geometric_mean(floats))
 
 
 def _own(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
     """Compares each quantized model with its float model."""
-    medians = {(row.model, row.batch, row.isa): row.median_ns for row in rows if row.engine == OURS}
+    ours = [row for row in rows if row.engine == OURS and row.threads == 1]
+    medians = {(row.model, row.batch, row.isa): row.median_ns for row in ours}
     for (model, batch, isa), median in medians.items():
         whole = medians.get((model.removesuffix("_int8"), batch, isa))
         if model in OWN_RATIO and whole is not None:
             bound = OWN_RATIO[model][isa != widest]
             yield Goal(f"{model}, batch {batch}, {isa}, against its float model", bound, whole / median)
+
+
+def _threads(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
+    """Compares two threads with one."""
+    for (model, batch), bound in THREADS_RATIO.items():
+        found = scaling(rows, model, batch, widest)
+        if found is not None:
+            yield Goal(f"{model}, batch {batch}, two threads against one", bound, found)
+
+
+def scaling(rows: Iterable[Row], model: str, batch: int, isa: str) -> float | None:
+    """How many times faster our crate is with two threads than with one. None if one of the two was not timed."""
+    ours = [row for row in rows if (row.model, row.batch, row.engine, row.isa) == (model, batch, OURS, isa)]
+    medians = {row.threads: row.median_ns for row in ours}
+    return medians[1] / medians[2] if {1, 2} <= medians.keys() else None
 
 
 def _speed(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
@@ -122,13 +137,17 @@ def _speed(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
             for batch in batches:
                 for rivals, bound, name in (
                     (RUNTIME, over_runtime, "ONNX Runtime"),
-                    (PURE_RUST, over_rust, "the faster of tract and rten"),
+                    (PURE_RUST, over_rust, "the fastest engine in Rust"),
                 ):
-                    found = ratio(rows, model, batch, widest, rivals)
+                    found = compare(rows, model, batch, widest, rivals)
                     if found is not None:
-                        yield Goal(f"{model}, batch {batch}, against {name}", bound, found)
+                        yield Goal(f"{model}, batch {batch}, against {name}", bound, found.ratio)
+    for (model, batch), bound in SMALL_WEIGHTS_RATIO.items():
+        found = compare(rows, model, batch, widest, RUNTIME)
+        if found is not None:
+            yield Goal(f"{model}, batch {batch}, against ONNX Runtime", bound, found.ratio)
     for row in rows:
-        if (row.model, row.batch, row.engine, row.isa) == ("tiny_mlp", 1, OURS, widest):
+        if (row.model, row.batch, row.engine, row.isa, row.threads) == ("tiny_mlp", 1, OURS, widest, 1):
             yield Goal("tiny_mlp, batch 1", TINY_NS, row.median_ns, "ns", at_least=False)
 
 
@@ -137,9 +156,9 @@ def _narrow(rows: Sequence[Row], widest: str) -> Iterator[Goal]:
     if widest == "avx2":
         return
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
-        found = ratio(rows, model, batch, "avx2", RUNTIME, "avx2")
+        found = compare(rows, model, batch, "avx2", RUNTIME, "avx2")
         if found is not None:
-            yield Goal(f"{model}, batch {batch}, AVX2, against ONNX Runtime on AVX2", AVX2_RATIO, found)
+            yield Goal(f"{model}, batch {batch}, AVX2, against ONNX Runtime on AVX2", AVX2_RATIO, found.ratio)
 
 
 def _kernels(limits: Sequence[Limits], widest: str) -> Iterator[Goal]:

@@ -6,7 +6,7 @@ import re
 import statistics
 from dataclasses import dataclass
 
-from bench.crates import ROOT
+from bench.files import ROOT
 from bench.runner import build, program, run
 
 KERNELS = {

@@ -5,9 +5,12 @@ Both are calibrated on random samples. That is enough to time a model, not to ju
 
 from __future__ import annotations
 
+import contextlib
+import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,12 +37,19 @@ def quantize_onnx(source: Path, target: Path, how: str) -> None:
         )
 
 
-def convert_to_tflite(source: Path, how: str) -> bytes:
-    """A Keras file as TFLite; in float32 if ``how`` is empty."""
+def convert_to_tflite(source: Path, how: str, batch: int | None = None) -> bytes:
+    """A Keras file as TFLite, for any batch or for one; in float32 if ``how`` is empty.
+
+    Raises many kinds of errors if TensorFlow's converter does not support the model. LSTMs need a fixed batch.
+    """
     tf = library("tensorflow")
-    with quiet():
+    # The converter prints what it saves.
+    with quiet(), contextlib.redirect_stdout(io.StringIO()):
         model = tf.keras.models.load_model(source, compile=False)
-        converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        if batch is None:
+            converter = tf.lite.TFLiteConverter.from_keras_model(model)
+        else:
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(model, batch)])
         if how:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if how == "static":
@@ -50,6 +60,15 @@ def convert_to_tflite(source: Path, how: str) -> bytes:
             )
         found: bytes = converter.convert()
     return found
+
+
+def _frozen(model: Any, batch: int) -> Any:
+    """The function of a Keras model for one batch, with its variables as constants. Loops cannot read variables."""
+    tf = library("tensorflow")
+    constants = library("tensorflow.python.framework.convert_to_constants")
+    specs = [tf.TensorSpec((batch, *tensor.shape[1:]), tensor.dtype, name=tensor.name) for tensor in model.inputs]
+    function = tf.function(lambda *inputs: model(list(inputs) if len(inputs) > 1 else inputs[0], training=False))
+    return constants.convert_variables_to_constants_v2(function.get_concrete_function(*specs), lower_control_flow=False)
 
 
 def _samples(path: Path) -> list[dict[str, np.ndarray]]:

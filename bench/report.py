@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from textwrap import shorten
 from typing import Any
 
 from bench.figures import Figures
-from bench.goals import PURE_RUST, RIVALS, RUNTIME, Goal, best_ratios, geometric_mean, goals
+from bench.goals import NAMES, RIVALS, RUNTIME, Goal, float_ratios, goals, scaling
 from bench.limits import Limits
-from bench.results import OURS, OWN_CHOICE, Row, as_json, percentiles, ratio
+from bench.results import (
+    OURS,
+    OWN_CHOICE,
+    Comparison,
+    Row,
+    as_json,
+    compare,
+    compare_all,
+    geometric_mean,
+    percentiles,
+)
 
+_HEAD = """# Benchmark
+
+`make bench` writes this page. Unless a table says otherwise, every engine uses one thread on the same core, and the
+engines take turns. Times are medians, for one prediction of the whole batch.
+"""
 _TIME = """## Time
 
 *Of peak*: operations per second, relative to the rate of multiply-adds in registers. *Of memory*: bytes of all
 weights per second, relative to the rate at which the core reads memory; it exceeds 100 % if the weights are in a
 cache, or if an Embedding reads few of them. *Ours is*: how many times faster tf2rust is, with the same or with all
-instructions.
+instructions. One thread.
+"""
+_THREADS = """## Two threads
+
+Every engine has two threads on two cores; our crates have the feature `rayon`. Times are wall-clock times. *Scaling*:
+how many times faster tf2rust is than with one thread. *Ratio*: the time of the best other engine, relative to ours.
 """
 _FIGURES = """## Start, memory, size, build
 
@@ -30,15 +51,13 @@ _PICTURE = """<picture>
   <img src="speed-light.svg" alt="Bar chart of the ratios in the table below.">
 </picture>
 """
+_REASON = 200
+"""Characters of a reason. Messages of engines may list every node."""
 _FIGURE_HEADS = ("model", "engine", "start", "peak memory", "weights", "workspace", "program", "clean build")
 _RATIO_HEADS = (
     "model",
     "batch",
-    "against ONNX Runtime",
-    "against OpenVINO",
-    "against LiteRT",
-    "against the faster of tract and rten",
-    "against the best",
+    *(f"against {NAMES.get(rival, rival)}" for rival in RIVALS),
     "AVX2 only, against ONNX Runtime on AVX2",
 )
 _TIMES = ("p10", "median", "p90", "rows/s", "GFLOP/s", "of peak", "of memory", "ours is")
@@ -46,23 +65,36 @@ _TIME_HEADS = ("model", "batch", "engine", "instructions", *_TIMES)
 
 
 @dataclass(frozen=True)
+class Problem:
+    """Why an engine was not timed on a model, for one batch and number of threads."""
+
+    engine: str
+    model: str
+    where: str
+    why: str
+
+
+@dataclass
 class Report:
-    """The results of a run of the bench."""
+    """The results of a run of the bench so far."""
 
     machine: dict[str, str]
     versions: dict[str, str]
-    widest: str
-    """The instruction set that crates select by default."""
-    rows: Sequence[Row]
-    problems: Sequence[str] = ()
-    """A sentence for each row that was not timed."""
-    limits: Sequence[Limits] = ()
-    figures: Sequence[Figures] = ()
     weights: dict[str, int] = field(default_factory=dict)
     """The size of the weights of each model in bytes."""
+    widest: str = ""
+    """The instruction set that crates select by default."""
+    rows: list[Row] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    limits: list[Limits] = field(default_factory=list)
+    figures: list[Figures] = field(default_factory=list)
 
     def goals(self) -> list[Goal]:
         return goals(self.rows, self.widest, self.limits, self.figures)
+
+    def best(self, threads: int = 1) -> list[Comparison]:
+        """Our crate beside the fastest other engine, for each model and batch."""
+        return compare_all(self.rows, self.widest, RIVALS, threads)
 
     def json(self) -> list[dict[str, Any]]:
         """The content of ``results.json``: an entry for each row and each kernel."""
@@ -89,55 +121,82 @@ def _kernel_rows(limits: Iterable[Limits], version: str) -> Iterable[Row]:
 def markdown(report: Report, notes: str = "") -> str:
     """The content of ``RESULTS.md``."""
     met = report.goals()
+    single = [row for row in report.rows if row.threads == 1]
     parts = [
-        "# Benchmark\n\n`make bench` writes this page. Every engine uses one thread on the same core, and the engines "
-        "take turns. Times are for one prediction of the whole batch.\n",
-        _PICTURE if best_ratios(report.rows, report.widest) else "",
-        _summary(report),
+        _HEAD,
+        *_summary(report),
+        f"## Goals\n\n{sum(goal.met for goal in met)} of {len(met)} are met.\n" if met else "",
+        _table(("missed", "bound", "found", "by"), (_goal(goal) for goal in met if not goal.met)),
+        _folded("All goals that are met", ("goal", "bound", "found"), (_goal(goal)[:3] for goal in met if goal.met)),
+        "## Machine and engines\n",
         _table(("", ""), [*report.machine.items(), *report.versions.items()]),
+        *_two_threads(report),
         "## Ratios\n\nThe other engine's median divided by ours; above 1, tf2rust is faster.\n",
         _table(_RATIO_HEADS, _ratios(report)),
         _TIME,
-        _table(
-            _TIME_HEADS,
-            (_time(row, report) for row in report.rows),
-        ),
+        _table(_TIME_HEADS, (_time(row, report) for row in single)),
         _problems(report.problems),
         "## Rows per second at the best batch size\n",
         _table(
             ("model", "engine", "instructions", "batch", "rows/s"),
-            ((r.model, r.engine, r.isa, str(r.batch), f"{r.rows_per_second:,.0f}") for r in _best(report.rows)),
+            ((r.model, r.engine, r.isa, str(r.batch), f"{r.rows_per_second:,.0f}") for r in _best(single)),
         ),
     ]
     if report.limits:
         parts += ["## Limits of the core\n", _limits(report.limits)]
     if report.figures:
         parts += [_FIGURES, _table(_FIGURE_HEADS, map(_figure, report.figures))]
-    parts += [
-        f"## Goals\n\n{sum(goal.met for goal in met)} of {len(met)} are met.\n",
-        _table(("goal", "bound", "found", "met", "missed by"), map(_goal, met)),
-        notes,
-    ]
-    return "\n".join(part for part in parts if part).rstrip() + "\n"
+    return "\n".join(part for part in (*parts, notes) if part).rstrip() + "\n"
 
 
-def _summary(report: Report) -> str:
-    """The geometric mean over all models, and the models where another engine is faster."""
-    found = best_ratios(report.rows, report.widest)
+def _summary(report: Report) -> Iterable[str]:
+    """The picture, the geometric means, and our crate beside the fastest other engine for every model and batch."""
+    found = report.best()
     if not found:
-        return ""
-    behind = sorted((best, model, batch) for (model, batch), best in found.items() if best < 1)
-    rows = [
-        ("geometric mean against the best other engine", f"{geometric_mean(list(found.values())):.2f}"),
-        ("rows where tf2rust is the fastest", f"{len(found) - len(behind)} of {len(found)}"),
-        *((f"{model}, batch {batch}", f"{best:.2f}") for best, model, batch in behind),
-    ]
-    return _table(("summary", ""), rows)
+        return
+    yield _PICTURE
+    ratios, floats = [each.ratio for each in found], float_ratios(found)
+    means = f"The geometric mean of the ratios is {geometric_mean(ratios):.2f}"
+    means += f", and {geometric_mean(floats):.2f} for the models in float32" if 0 < len(floats) < len(ratios) else ""
+    ahead = sum(ratio >= 1 for ratio in ratios)
+    yield f"{means}. tf2rust is the fastest in {ahead} of {len(ratios)} rows.\n"
+    yield _table(("model", "batch", "tf2rust", "best other", "which", "ratio"), map(_comparison, found))
+
+
+def _comparison(found: Comparison) -> tuple[str, ...]:
+    ours, other, ratio = found.ours, found.other, f"{found.ratio:.2f}"
+    which = NAMES.get(other.engine, other.engine)
+    head = (ours.model, str(ours.batch), duration(ours.median_ns), duration(other.median_ns), which)
+    return (*head, f"**{ratio}**" if found.ratio < 1 else ratio)
+
+
+def _two_threads(report: Report) -> Iterable[str]:
+    found = report.best(threads=2)
+    if not found:
+        return
+    yield _THREADS
+    yield f"The geometric mean of the ratios is {geometric_mean([each.ratio for each in found]):.2f}.\n"
+    medians = {(row.model, row.batch, row.engine): row.median_ns for row in report.rows if row.threads == 2}
+    rows = []
+    for each in found:
+        model, batch = each.ours.model, each.ours.batch
+        more = scaling(report.rows, model, batch, each.ours.isa)
+        times = (medians.get((model, batch, engine)) for engine in (OURS, *RIVALS))
+        cells = ["" if time is None else duration(time) for time in times]
+        cells.insert(1, "" if more is None else f"{more:.2f} ×")
+        rows.append((model, str(batch), *cells, _comparison(each)[-1]))
+    yield _table(("model", "batch", OURS, "scaling", *(NAMES.get(rival, rival) for rival in RIVALS), "ratio"), rows)
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table. Empty if it would have no rows."""
     lines = [heads, ["---"] * len(heads), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines) if len(lines) > 2 else ""
+
+
+def _folded(summary: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    table = _table(heads, rows)
+    return f"<details><summary>{summary}</summary>\n\n{table}\n</details>\n" if table else ""
 
 
 def _time(row: Row, report: Report) -> tuple[str, ...]:
@@ -150,8 +209,8 @@ def _time(row: Row, report: Report) -> tuple[str, ...]:
         read = report.weights.get(row.model, 0) / row.median_ns
         shares = (f"{row.gflops / limit.gflops:.0%}", f"{read / limit.gigabytes:.0%}")
     isa = report.widest if row.isa == OWN_CHOICE else row.isa
-    ours = ratio(report.rows, row.model, row.batch, isa, (row.engine,), row.isa)
-    compared = "" if row.engine == OURS or ours is None else f"{ours:.2f} ×"
+    found = compare(report.rows, row.model, row.batch, isa, (row.engine,), row.isa)
+    compared = "" if row.engine == OURS or found is None else f"{found.ratio:.2f} ×"
     head = (row.model, str(row.batch), row.engine, row.isa)
     return (*head, *spread, f"{row.rows_per_second:,.0f}", f"{row.gflops:.1f}", *shares, compared)
 
@@ -159,15 +218,9 @@ def _time(row: Row, report: Report) -> tuple[str, ...]:
 def _ratios(report: Report) -> Iterable[tuple[str, ...]]:
     rows, widest = report.rows, report.widest
     for model, batch in dict.fromkeys((row.model, row.batch) for row in rows):
-        found = (
-            ratio(rows, model, batch, widest, RUNTIME),
-            ratio(rows, model, batch, widest, ("openvino",)),
-            ratio(rows, model, batch, widest, ("litert",)),
-            ratio(rows, model, batch, widest, PURE_RUST),
-            ratio(rows, model, batch, widest, RIVALS),
-            ratio(rows, model, batch, "avx2", RUNTIME, "avx2"),
-        )
-        yield (model, str(batch), *("" if x is None else f"{x:.2f}" for x in found))
+        found = [compare(rows, model, batch, widest, (rival,)) for rival in RIVALS]
+        found.append(compare(rows, model, batch, "avx2", RUNTIME, "avx2"))
+        yield (model, str(batch), *("" if x is None else f"{x.ratio:.2f}" for x in found))
 
 
 def _best(rows: Sequence[Row]) -> list[Row]:
@@ -220,13 +273,21 @@ def _goal(goal: Goal) -> tuple[str, ...]:
         goal.what,
         f"{sign} {goal.bound:g} {goal.unit}",
         f"{goal.found:.3g} {goal.unit}",
-        "yes" if goal.met else "no",
         goal.missed_by,
     )
 
 
-def _problems(problems: Sequence[str]) -> str:
-    return "" if not problems else "Not timed:\n\n" + "".join(f"- {problem}\n" for problem in problems)
+def _problems(problems: Iterable[Problem]) -> str:
+    """A line for each engine and reason, with the models."""
+    places: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for each in problems:
+        models = places.setdefault((each.engine, shorten(each.why, _REASON)), {})
+        models.setdefault(each.model, []).append(each.where)
+    lines = []
+    for (engine, why), models in places.items():
+        found = "; ".join(f"{model}, {', '.join(wheres)}" for model, wheres in models.items())
+        lines.append(f"- {engine}: {why}: {found}\n")
+    return "Not timed:\n\n" + "".join(lines) if lines else ""
 
 
 def duration(nanoseconds: float) -> str:

@@ -1,7 +1,8 @@
-"""The measurements as rows of numbers."""
+"""The measurements as rows of numbers, and ratios of them."""
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ class Row:
     version: str
     isa: str
     threads: int
+    """Times of one thread are CPU times, others are wall-clock times."""
     median_ns: float
     p10_ns: float
     p90_ns: float
@@ -46,17 +48,48 @@ def percentiles(samples: Sequence[float]) -> tuple[float, float, float]:
     return tenths[0], statistics.median(samples), tenths[-1]
 
 
-def ratio(
-    rows: Iterable[Row], model: str, batch: int, isa: str, rivals: Sequence[str], theirs: str = OWN_CHOICE
-) -> float | None:
-    """How many times faster our crate is with ``isa`` than the fastest of ``rivals`` with the instructions ``theirs``.
+@dataclass(frozen=True)
+class Comparison:
+    """Our crate beside the fastest of some other engines, for one model, batch and number of threads."""
 
-    None if one of the two was not timed.
+    ours: Row
+    other: Row
+
+    @property
+    def ratio(self) -> float:
+        """How many times faster our crate is."""
+        return self.other.median_ns / self.ours.median_ns
+
+
+def compare(
+    rows: Iterable[Row],
+    model: str,
+    batch: int,
+    isa: str,
+    rivals: Sequence[str],
+    theirs: str = OWN_CHOICE,
+    threads: int = 1,
+) -> Comparison | None:
+    """Compares our crate with ``isa`` and the fastest of ``rivals`` with the instructions ``theirs``.
+
+    Returns None if one of the two was not timed.
     """
-    here = [row for row in rows if row.model == model and row.batch == batch]
-    ours = [row.median_ns for row in here if row.engine == OURS and row.isa == isa]
-    others = [row.median_ns for row in here if row.engine in rivals and row.isa == theirs]
-    return min(others) / ours[0] if ours and others else None
+    here = [row for row in rows if (row.model, row.batch, row.threads) == (model, batch, threads)]
+    ours = [row for row in here if row.engine == OURS and row.isa == isa]
+    others = [row for row in here if row.engine in rivals and row.isa == theirs]
+    return Comparison(ours[0], min(others, key=lambda row: row.median_ns)) if ours and others else None
+
+
+def compare_all(rows: Sequence[Row], isa: str, rivals: Sequence[str], threads: int = 1) -> list[Comparison]:
+    """Comparisons for all models and batches."""
+    pairs = dict.fromkeys((row.model, row.batch) for row in rows)
+    found = (compare(rows, model, batch, isa, rivals, threads=threads) for model, batch in pairs)
+    return [comparison for comparison in found if comparison is not None]
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The n-th root of the product of n ratios."""
+    return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def as_json(row: Row) -> dict[str, Any]:

@@ -1,27 +1,29 @@
-"""Builds the Rust program that times the engines, and runs it on one core."""
+"""Builds the Rust programs that time the engines, and runs them on chosen cores."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.crates import ROOT, inputs, onnx_file
+from bench.crates import inputs, weights_file
+from bench.files import ROOT, onnx_file, tflite_file
 from bench.models import Model
 from bench.results import OURS
 
 FOLDER = ROOT / "bench" / "harness"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
-OTHERS = ("onnxruntime", "openvino", "litert", "tract", "rten", "ndarray", "onnxruntime_python")
+OTHERS = ("onnxruntime", "openvino", "litert", "tract", "rten", "burn", "ndarray", "onnxruntime_python")
 
-TOLERANCES = {"f32": 1e-3, "int8": 0.25}
+TOLERANCES = {"f32": 1e-3, "f16": 5e-3, "bf16": 5e-2, "int8": 0.25}
 """The largest difference between the outputs of two engines, relative to the largest output. Quantized models in ONNX
 and in TFLite are quantized by different tools."""
 
@@ -34,6 +36,7 @@ class Timing:
     batch: int
     engine: str
     isa: str
+    threads: int
     samples: tuple[float, ...] = ()
     """Nanoseconds of one prediction, per sample."""
     problem: str | None = None
@@ -64,13 +67,33 @@ def program(name: str) -> Path:
     return TARGET / "release" / name
 
 
-def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> str:
-    """Runs a program on one core and returns its standard output. It gets the paths of ONNX Runtime and of Python.
+def build_harness(threads: bool, burn: bool) -> None:
+    """Builds the harness: ``harness`` for one thread, ``harness-rayon`` for several, and the worker with burn.
 
-    Raises ProgramError if it fails.
+    Cargo may update the lock file, because the versions of the generated crates contain hashes of their models. All
+    other versions stay.
+    """
+    if threads:
+        build(FOLDER, "--package", "harness", "--features", "rayon")
+        shutil.copy2(program("harness"), program("harness-rayon"))
+    build(FOLDER)
+    if burn:
+        build(FOLDER, "--package", "worker-burn")
+
+
+def run(
+    *command: str | Path,
+    isa: str | None = None,
+    threads: int = 1,
+    variables: Mapping[str, str] | None = None,
+    quiet: bool = False,
+) -> str:
+    """Runs a program on as many cores as threads and returns its standard output.
+
+    It gets the paths of ONNX Runtime and of Python, and further environment variables. Raises ProgramError if it fails.
     """
     paths = {"ORT_DYLIB_PATH": str(onnxruntime_library()), "BENCH_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
-    environment = {**os.environ, **paths}
+    environment = {**os.environ, **paths, **(variables or {})}
     environment.pop("TF_LAYERS_ISA", None)
     if isa is not None:
         environment["TF_LAYERS_ISA"] = isa
@@ -78,7 +101,7 @@ def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> st
     try:
         if allowed:
             # Child processes inherit it.
-            os.sched_setaffinity(0, {max(allowed)})
+            os.sched_setaffinity(0, sorted(allowed)[-threads:])
         stderr = subprocess.DEVNULL if quiet else None
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=stderr, text=True, check=False)
     finally:
@@ -89,18 +112,38 @@ def run(*command: str | Path, isa: str | None = None, quiet: bool = False) -> st
     return done.stdout
 
 
-def time(model: Model, batch: int, engines: Sequence[str], rounds: int, isa: str | None = None) -> list[Timing]:
-    """Times the crate and ``engines`` in turn. With the ``isa`` "avx2", all of them are limited to AVX2."""
+def time(
+    model: Model,
+    batch: int,
+    engines: Sequence[str],
+    rounds: int,
+    isa: str | None = None,
+    *,
+    seconds: float = 60,
+    threads: int = 1,
+) -> list[Timing]:
+    """Times the crate and ``engines`` in turn, in ``rounds`` samples of each, or fewer if they take too many seconds.
+
+    With the ``isa`` "avx2", all engines are limited to AVX2.
+    """
+    harness = program("harness" if threads == 1 else "harness-rayon")
     others = [engine for engine in engines if engine in OTHERS]
     files = (onnx_file(model), inputs(model, batch))
-    tolerance = TOLERANCES[model.precision]
-    found = json.loads(run(program("harness"), model.name, *files, str(tolerance), str(rounds), *others, isa=isa))
+    plan = [str(number) for number in (TOLERANCES[model.precision], rounds, seconds, threads)]
+    variables = {
+        "BENCH_PRECISION": model.precision,
+        "BENCH_TFLITE": str(tflite_file(model, batch)),
+        "BENCH_WEIGHTS": str(weights_file(model)),
+    }
+    said = run(harness, model.name, *files, *plan, *others, isa=isa, threads=threads, variables=variables)
+    found = json.loads(said)
     return [
         Timing(
             model.name,
             batch,
             row["engine"],
             found["isa" if row["engine"] == OURS else "others"],
+            threads,
             tuple(row.get("samples", ())),
             row.get("problem"),
         )
@@ -133,6 +176,7 @@ def versions() -> dict[str, str]:
         "onnxruntime": onnxruntime.__version__,
         "tract": locked["tract-onnx"],
         "rten": locked["rten"],
+        "burn": locked["burn"],
         "ndarray": locked["ndarray"],
         "openvino": version("openvino"),
         "litert": version("ai-edge-litert"),

@@ -1,22 +1,20 @@
-"""Runs an engine that is called from Python: ``python -m bench.worker ENGINE MODEL IN.npz``.
+"""Runs an engine that is called from Python: ``python -m bench.worker ENGINE MODEL.onnx IN.npz THREADS``.
 
 The harness starts it as a child process and writes requests to its standard input, one on a line. ``run N`` predicts N
-times; the answer is the CPU time in nanoseconds. ``outputs`` is answered with the numbers of all outputs of the last
-prediction.
+times; the answer is the time in nanoseconds: CPU time of one thread, or wall-clock time. ``outputs`` is answered with
+the numbers of all outputs of the last prediction. It imports little, because it is started for every row.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-
-from bench import crates
-from bench.models import MODELS, Model
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -25,7 +23,7 @@ class Engine(ABC):
     """A loaded model whose inputs and outputs are bound, so that a call passes nothing."""
 
     @abstractmethod
-    def __init__(self, model: Model, inputs: Arrays) -> None: ...
+    def __init__(self, model: Path, inputs: Arrays, threads: int) -> None: ...
 
     @abstractmethod
     def run(self) -> None:
@@ -37,19 +35,19 @@ class Engine(ABC):
 
 
 class OpenVino(Engine):
-    """OpenVINO on one thread. It reads the ONNX file; shapes are fixed before it compiles the model."""
+    """OpenVINO. It reads the ONNX file; shapes are fixed before it compiles the model."""
 
-    def __init__(self, model: Model, inputs: Arrays) -> None:
+    def __init__(self, model: Path, inputs: Arrays, threads: int) -> None:
         import openvino
 
         core = openvino.Core()
-        graph = core.read_model(crates.onnx_file(model))
+        graph = core.read_model(model)
         graph.reshape({name: openvino.PartialShape(array.shape) for name, array in inputs.items()})
         options = {
-            "INFERENCE_NUM_THREADS": 1,
+            "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "bf16" if model.precision == "bf16" else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if os.environ["BENCH_PRECISION"] == "bf16" else "f32",
         }
         self._request = core.compile_model(graph, "CPU", options).create_infer_request()
         self._count = len(graph.outputs)
@@ -64,15 +62,15 @@ class OpenVino(Engine):
 
 
 class LiteRt(Engine):
-    """LiteRT on one thread, with XNNPACK, its default delegate. It reads the TFLite file of the Keras model."""
+    """LiteRT with XNNPACK, its default delegate. It reads the TFLite file of the Keras model."""
 
-    def __init__(self, model: Model, inputs: Arrays) -> None:
+    def __init__(self, model: Path, inputs: Arrays, threads: int) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        file = crates.tflite_file(model)
-        if not file.exists():
-            raise ValueError("its converter does not support the model")
-        self._interpreter = Interpreter(model_path=str(file), num_threads=1)
+        file = os.environ["BENCH_TFLITE"]
+        if not Path(file).exists():
+            raise ValueError("there is no TFLite file: TensorFlow's converter does not support the model")
+        self._interpreter = Interpreter(model_path=file, num_threads=threads)
         details = {_port(detail["name"]): detail for detail in self._interpreter.get_input_details()}
         for name, array in inputs.items():
             self._interpreter.resize_tensor_input(details[name]["index"], array.shape)
@@ -90,14 +88,12 @@ class LiteRt(Engine):
 class OnnxRuntime(Engine):
     """ONNX Runtime, called from Python. The difference from the harness' own row is the cost of such a call."""
 
-    def __init__(self, model: Model, inputs: Arrays) -> None:
+    def __init__(self, model: Path, inputs: Arrays, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(
-            crates.onnx_file(model), options, providers=["CPUExecutionProvider"]
-        )
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._binding = self._session.io_binding()
         for name, array in inputs.items():
             self._binding.bind_cpu_input(name, array)
@@ -120,22 +116,22 @@ def _port(name: str) -> str:
     return name.removeprefix("serving_default_").partition(":")[0]
 
 
-def _predict(engine: Engine, times: int) -> int:
-    """The nanoseconds of CPU time of ``times`` predictions."""
-    run, start = engine.run, time.process_time_ns()
+def _predict(engine: Engine, times: int, clock: Callable[[], int]) -> int:
+    """The nanoseconds of ``times`` predictions."""
+    run, start = engine.run, clock()
     for _ in range(times):
         run()
-    return time.process_time_ns() - start
+    return clock() - start
 
 
 def main() -> None:
     """Answers requests until standard input ends. If the engine cannot load the model, prints ``error`` and why."""
-    name, model_name, path = sys.argv[1:]
-    model = next(model for model in MODELS if model.name == model_name)
-    with np.load(Path(path)) as arrays:
+    name, model, path, threads = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+    clock = time.process_time_ns if threads == 1 else time.perf_counter_ns
+    with np.load(path) as arrays:
         inputs = {key: np.ascontiguousarray(array) for key, array in arrays.items()}
     try:
-        engine = ENGINES[name](model, inputs)
+        engine = ENGINES[name](model, inputs, threads)
         engine.run()
     except Exception as error:  # whatever an engine raises is a reason for the report
         print("error", str(error).replace("\n", " "), flush=True)
@@ -144,7 +140,7 @@ def main() -> None:
     for line in sys.stdin:
         request, *arguments = line.split()
         if request == "run":
-            print(_predict(engine, int(arguments[0])), flush=True)
+            print(_predict(engine, int(arguments[0]), clock), flush=True)
         else:
             print(*(x for output in engine.outputs() for x in output.ravel().tolist()), flush=True)
 

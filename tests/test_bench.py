@@ -10,14 +10,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from bench import files
 from bench.figures import Figures
 from bench.flops import flops
 from bench.goals import Goal, goals
 from bench.limits import Kernel, Limits
 from bench.models import MODELS
 from bench.picture import bars, pictures
-from bench.report import Report, duration, markdown
-from bench.results import Row, percentiles, ratio
+from bench.report import Problem, Report, duration, markdown
+from bench.results import Row, compare, percentiles
 from tests.crates import ROOT
 
 MEDIANS = {
@@ -35,12 +36,16 @@ ROWS = [
 REPORT = Report(
     {"CPU": "a core"},
     {"tf2rust": "1.0"},
+    {"tiny_mlp": 4016},
     "avx512",
     ROWS,
-    ["tract, lstm, batch 1: it does not know an operator"],
+    [
+        Problem("tract", "lstm", "batch 1", "it does not know"),
+        Problem("tract", "lstm", "batch 64", "it does not know"),
+        Problem("tract", "gru", "batch 1", "it does not know"),
+    ],
     [Limits("avx512", 200.0, 10.0, {"GEMM": Kernel((50.0, 60.0), (180.0, 150.0), (0.9, 0.75))})],
     [Figures("tiny_mlp", "tf2rust", 1.5e6, 5_000_000, 4016, 600_000, 416, 12.0)],
-    {"tiny_mlp": 4016},
 )
 
 
@@ -50,10 +55,17 @@ def test_percentiles() -> None:
 
 
 def test_ratio_is_to_the_faster_rival() -> None:
-    assert ratio(ROWS, "tiny_mlp", 1, "avx512", ("tract", "rten")) == 9.0
-    assert ratio(ROWS, "tiny_mlp", 1, "avx2", ("onnxruntime",)) == 20.0
-    assert ratio(ROWS, "tiny_mlp", 1, "avx2", ("onnxruntime",), "avx2") == 0.8
-    assert ratio(ROWS, "tiny_mlp", 64, "avx512", ("tract",)) is None
+    found = compare(ROWS, "tiny_mlp", 1, "avx512", ("tract", "rten"))
+    assert found is not None
+    assert (found.ratio, found.other.engine) == (9.0, "rten")
+    for batch, isa, rivals, theirs, expected in (
+        (1, "avx2", ("onnxruntime",), "its own choice", 20.0),
+        (1, "avx2", ("onnxruntime",), "avx2", 0.8),
+        (64, "avx512", ("tract",), "its own choice", None),
+    ):
+        found = compare(ROWS, "tiny_mlp", batch, isa, rivals, theirs)
+        assert (found and found.ratio) == expected
+    assert compare(ROWS, "tiny_mlp", 1, "avx512", ("rten",), threads=2) is None
 
 
 def test_goals_say_what_is_missed_by_how_much() -> None:
@@ -62,7 +74,7 @@ def test_goals_say_what_is_missed_by_how_much() -> None:
         "tiny_mlp, batch 1, against the best other engine": (True, ""),
         "geometric mean of the float models": (True, ""),
         "tiny_mlp, batch 1, against ONNX Runtime": (True, ""),
-        "tiny_mlp, batch 1, against the faster of tract and rten": (False, "10%"),
+        "tiny_mlp, batch 1, against the fastest engine in Rust": (False, "10%"),
         "tiny_mlp, batch 1": (True, ""),
         "tiny_mlp, batch 1, AVX2, against ONNX Runtime on AVX2": (False, "11%"),
         "GEMM, of the peak FMA rate": (False, "3%"),
@@ -83,10 +95,20 @@ def test_quantized_models_are_held_against_their_float_models() -> None:
     }
 
 
+def test_two_threads_are_held_against_one() -> None:
+    one = Row("resnet50", 1, "tf2rust", "1.0", "avx512", 1, 100.0, 90.0, 120.0, 9, 1)
+    two = dataclasses.replace(one, threads=2, median_ns=50.0)
+    other = dataclasses.replace(two, engine="rten", isa="its own choice", median_ns=40.0)
+    report = dataclasses.replace(REPORT, rows=[one, two, other], limits=[], figures=[])
+    assert [(goal.what, goal.found) for goal in report.goals()] == [("resnet50, batch 1, two threads against one", 2.0)]
+    assert "| resnet50 | 1 | 50 ns | 2.00 × |  |  |  |  | 40 ns |  | **0.80** |" in markdown(report).splitlines()
+
+
 def test_markdown_has_the_rows_that_were_measured() -> None:
     lines = markdown(REPORT, "the notes").splitlines()
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| tiny_mlp | 1 |")]
-    assert cells.pop(0) == ["tiny_mlp", "1", "30.00", "", "", "9.00", "9.00", "0.80"]
+    assert cells.pop(0) == ["tiny_mlp", "1", "100 ns", "900 ns", "rten", "9.00"]
+    assert cells.pop(0) == ["tiny_mlp", "1", "30.00", "", "", "50.00", "9.00", "", "0.80"]
     assert cells[0][2:7] == ["tf2rust", "avx512", "90 ns", "100 ns", "120 ns"]
     assert cells[0][9:] == ["9%", "402%", ""]
     assert cells[2][2:] == [
@@ -103,7 +125,7 @@ def test_markdown_has_the_rows_that_were_measured() -> None:
     ]
     assert cells[5][2:4] == ["onnxruntime", "avx2"]
     assert cells[5][-1] == "0.80 ×"
-    assert "- tract, lstm, batch 1: it does not know an operator" in lines
+    assert "- tract: it does not know: lstm, batch 1, batch 64; gru, batch 1" in lines
     assert lines[-1] == "the notes"
 
 
@@ -126,18 +148,37 @@ def test_duration(nanoseconds: float, text: str) -> None:
 def test_flops_are_those_of_the_products(tmp_path: Path) -> None:
     ports = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (("x", ["n", 3, 8, 8]), ("y", ["n", 6, 6, 5]))
+        for name, shape in (("x", ["n", 3, 8, 8]), ("y", ["n", 7, 12, 10]))
     ]
     weights = [
         helper.make_tensor(name, TensorProto.FLOAT, shape, [0.5] * count)
-        for name, shape, count in (("k", [6, 3, 3, 3], 162), ("m", [6, 5], 30))
+        for name, shape, count in (("k", [6, 3, 3, 3], 162), ("m", [6, 5], 30), ("t", [6, 7, 2, 2], 168))
     ]
-    nodes = [helper.make_node("Conv", ["x", "k"], ["c"], name="c"), helper.make_node("MatMul", ["c", "m"], ["y"])]
+    nodes = [
+        helper.make_node("Conv", ["x", "k"], ["c"], name="c"),
+        helper.make_node("MatMul", ["c", "m"], ["d"], name="d"),
+        helper.make_node("ConvTranspose", ["d", "t"], ["y"], name="y", strides=[2, 2]),
+    ]
     graph = helper.make_graph(nodes, "g", ports[:1], ports[1:], weights)
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), path)
-    conv, matmul = 2 * 6 * 6 * 6 * 27, 2 * 6 * 6 * 6 * 5
-    assert flops(path, 4) == 4 * (conv + matmul)
+    conv, matmul, transposed = 2 * 6 * 6 * 6 * 27, 2 * 6 * 6 * 6 * 5, 2 * 6 * 6 * 5 * 28
+    assert flops(path, 4) == 4 * (conv + matmul + transposed)
+
+
+def test_a_variant_has_the_file_of_its_float_model_unless_it_is_quantized() -> None:
+    names = [model.name for model in MODELS]
+    for index, model in enumerate(MODELS):
+        assert model.file_name == model.name or model.options
+        assert not model.base or model.base in names[:index]
+
+
+def test_model_files_have_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = files.key()
+    files.key.cache_clear()
+    monkeypatch.setattr(files, "version", lambda _: "0")
+    assert files.key() != before
+    files.key.cache_clear()
 
 
 def test_the_harness_knows_every_model() -> None:
@@ -146,6 +187,7 @@ def test_the_harness_knows_every_model() -> None:
     for model in MODELS:
         assert f"converted/{model.name}/rust_generated_code" in manifest
         assert f"    {model.name}: " in crates
+        assert f'"{model.name.replace("_", "-")}/rayon"' in manifest
 
 
 def test_the_pictures_show_the_results() -> None:
@@ -156,8 +198,8 @@ def test_the_pictures_show_the_results() -> None:
 
 def test_the_picture_begins_with_the_geometric_mean() -> None:
     found = bars([*ROWS, *(dataclasses.replace(row, batch=4, median_ns=100.0) for row in ROWS)])
-    assert [(bar.label, round(bar.runtime, 4), round(bar.best, 4)) for bar in found] == [
-        ("geometric mean", 5.4772, 3.0),
-        ("tiny_mlp, 1", 30.0, 9.0),
-        ("tiny_mlp, 4", 1.0, 1.0),
+    assert [(bar.model, bar.batch, round(bar.ratio, 4), bar.other) for bar in found] == [
+        ("geometric mean", 1, 3.0, ""),
+        ("tiny_mlp", 1, 9.0, "rten"),
+        ("tiny_mlp", 4, 1.0, "ONNX Runtime"),
     ]

@@ -1,7 +1,5 @@
 //! The dense network in plain ndarray code, as one would write it by hand: a baseline.
 
-use std::path::Path;
-
 use engine::arrays::{Array, Typed};
 use engine::{Engine, Result};
 use ndarray::{Array1, Array2};
@@ -13,13 +11,13 @@ struct Floor {
     output: Array2<f32>,
 }
 
-/// The dense network with the weights next to `model`, whose first kernel includes the division of the inputs.
-pub fn new(name: &str, model: &Path, arrays: &[Array]) -> Result<Box<dyn Engine>> {
+/// The dense network with the weights in the file `BENCH_WEIGHTS`, whose first kernel includes the division of the inputs.
+pub fn new(name: &str, arrays: &[Array]) -> Result<Box<dyn Engine>> {
     let [array] = arrays else { return Err("supports only one input".into()) };
     if name != "tiny_mlp" {
         return Err("supports only the dense network".into());
     }
-    let bytes = std::fs::read(model.with_file_name("model_weights.npz"))?;
+    let bytes = std::fs::read(std::env::var("BENCH_WEIGHTS")?)?;
     let npz = Npz::parse(&bytes)?;
     let mut layers = Vec::new();
     for layer in ["dense", "dense_1", "out"] {

@@ -4,12 +4,35 @@ use std::hint::black_box;
 
 use engine::arrays::{Array, Typed, find};
 use engine::{Engine, Result};
+use tf_layers::Error;
 use tf_layers::tensor::TensorView;
 
 fn view<T: Typed>(arrays: &'static [Array], name: &str) -> Result<TensorView<'static, T>> {
     let array = find(arrays, name)?;
     let data = T::of(array).ok_or_else(|| format!("the input {name} has another type"))?;
     Ok(TensorView::new(data, &array.shape)?)
+}
+
+/// Makes calls inside rayon's pool, so that none waits for another thread.
+#[cfg(feature = "rayon")]
+fn in_pool(predict: impl FnOnce() -> Result<(), Error> + Send) -> Result<(), Error> {
+    rayon_core::scope(|_| predict())
+}
+
+#[cfg(not(feature = "rayon"))]
+fn in_pool(predict: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+    predict()
+}
+
+/// Sets the number of threads of all crates.
+#[cfg(feature = "rayon")]
+pub fn use_threads(threads: usize) -> Result<()> {
+    Ok(rayon_core::ThreadPoolBuilder::new().num_threads(threads).build_global()?)
+}
+
+#[cfg(not(feature = "rayon"))]
+pub fn use_threads(threads: usize) -> Result<()> {
+    if threads == 1 { Ok(()) } else { Err("the crates were built without the feature rayon".into()) }
 }
 
 /// Declares an engine for every crate, and `new`, which selects one by name.
@@ -38,10 +61,12 @@ macro_rules! crates {
 
             impl Engine for Crate {
                 fn run(&mut self, times: u32) -> Result<()> {
-                    for _ in 0..times {
-                        self.model.predict_into(black_box(&self.inputs), &mut self.outputs, &mut self.workspace)?;
-                    }
-                    Ok(())
+                    Ok(in_pool(|| {
+                        for _ in 0..times {
+                            self.model.predict_into(black_box(&self.inputs), &mut self.outputs, &mut self.workspace)?;
+                        }
+                        Ok(())
+                    })?)
                 }
 
                 fn outputs(&mut self) -> Result<Vec<f32>> {

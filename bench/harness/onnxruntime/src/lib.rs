@@ -16,11 +16,11 @@ pub struct OnnxRuntime {
 }
 
 impl OnnxRuntime {
-    pub fn new(model: &Path, arrays: &[Array]) -> Result<Self> {
+    pub fn new(model: &Path, arrays: &[Array], threads: usize) -> Result<Self> {
         let library = std::env::var("ORT_DYLIB_PATH")?;
         let environment = ort::init_from(library)?.with_telemetry(false).build()?;
         let session = Session::builder(&environment)?
-            .with_intra_threads(1)?
+            .with_intra_threads(threads)?
             .with_inter_threads(1)?
             .with_parallel_execution(false)?
             .with_optimization_level(GraphOptimizationLevel::All)?

@@ -1,4 +1,4 @@
-//! rten, with a pool of one thread. Calls are made inside the pool, so that none waits for another thread.
+//! rten, with a pool of its own. Calls are made inside the pool, so that none waits for another thread.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ pub struct Rten {
 }
 
 impl Rten {
-    pub fn new(model: &Path, arrays: &[Array]) -> Result<Self> {
+    pub fn new(model: &Path, arrays: &[Array], threads: usize) -> Result<Self> {
         let model = ModelOptions::with_all_ops().prepack_weights(true).load_file(model)?;
-        let pool = Arc::new(ThreadPool::with_num_threads(1));
+        let pool = Arc::new(ThreadPool::with_num_threads(threads));
         let mut inputs = Vec::new();
         for &id in model.input_ids() {
             let info = model.node_info(id).ok_or("an input has no node")?;

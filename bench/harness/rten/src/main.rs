@@ -1,5 +1,5 @@
 //! One prediction by rten.
 
 fn main() -> engine::Result<()> {
-    engine::once::main(engine_rten::Rten::new)
+    engine::once::main(|model, arrays| engine_rten::Rten::new(model, arrays, 1))
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tract_linalg::multithread::{Executor, multithread_tract_scope};
 use tract_onnx::prelude::*;
 
 use engine::arrays::{self, Array, Data};
@@ -9,12 +10,13 @@ use engine::{Engine, Result};
 
 pub struct Tract {
     state: TypedSimpleState,
+    executor: Executor,
     inputs: TVec<TValue>,
     outputs: TVec<TValue>,
 }
 
 impl Tract {
-    pub fn new(model: &Path, arrays: &[Array]) -> Result<Self> {
+    pub fn new(model: &Path, arrays: &[Array], threads: usize) -> Result<Self> {
         let mut model = tract_onnx::onnx().model_for_path(model)?;
         let mut inputs = TVec::new();
         for (index, outlet) in model.input_outlets()?.to_vec().into_iter().enumerate() {
@@ -30,16 +32,20 @@ impl Tract {
             model.set_output_fact(index, InferenceFact::default())?;
         }
         let state = model.into_optimized()?.into_runnable()?.spawn()?;
-        Ok(Self { state, inputs, outputs: TVec::new() })
+        let executor = if threads == 1 { Executor::SingleThread } else { Executor::multithread(threads) };
+        Ok(Self { state, executor, inputs, outputs: TVec::new() })
     }
 }
 
 impl Engine for Tract {
     fn run(&mut self, times: u32) -> Result<()> {
-        for _ in 0..times {
-            self.outputs = self.state.run(self.inputs.clone())?;
-        }
-        Ok(())
+        let Self { state, executor, inputs, outputs } = self;
+        multithread_tract_scope(executor.clone(), || {
+            for _ in 0..times {
+                *outputs = state.run(inputs.clone())?;
+            }
+            Ok(())
+        })
     }
 
     fn outputs(&mut self) -> Result<Vec<f32>> {

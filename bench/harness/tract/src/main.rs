@@ -1,5 +1,5 @@
 //! One prediction by tract.
 
 fn main() -> engine::Result<()> {
-    engine::once::main(engine_tract::Tract::new)
+    engine::once::main(|model, arrays| engine_tract::Tract::new(model, arrays, 1))
 }
