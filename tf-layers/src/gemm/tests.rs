@@ -11,7 +11,9 @@ use alloc::vec::Vec;
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
 use super::{Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, Rounding, RowMajor, pack_b};
-use crate::simd::{Accumulator, Accumulators, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8};
+use crate::simd::{
+    Accumulator, Accumulators, COPIES, FloatTile, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd, U8I8,
+};
 use crate::tensor::F16;
 use crate::window::Axis;
 
@@ -23,12 +25,14 @@ impl MulAdd for F32F16 {
     type A = f32;
     type B = F16;
     type Acc = f32;
+    type Copies = [f32; COPIES];
     type Setup = ();
 
     const STEP: usize = 1;
     const SETUP: () = ();
     const BYTES: bool = false;
     const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
+    const COPIES: [f32; COPIES] = [0.0; COPIES];
 
     type Tile<S: Simd> = FloatTile<S>;
     type Ready<S: Simd> = ();
