@@ -416,6 +416,16 @@ fn cases() -> impl Iterator<Item = Case> {
         Case { size: [5, 6], channels: [30, 5], ..PLAIN },
         Case { size: [5, 6], channels: [66, 40], groups: 2, ..PLAIN },
         Case { size: [7, 9], channels: [22, 18], kernel: [3, 4], ..PLAIN },
+        // More windows than are copied at once.
+        Case {
+            size: [9, 47],
+            channels: [3, 24],
+            stride: [2, 2],
+            padding: [[0, 1], [1, 1]],
+            batch: 2,
+            ..PLAIN
+        },
+        Case { size: [8, 30], channels: [1, 70], kernel: [7, 7], padding: [[3, 3], [3, 3]], ..PLAIN },
     ])
 }
 
@@ -498,6 +508,13 @@ fn depthwise<X: Int>(rng: &mut Rng) {
     let extra = [
         Case { size: [11, 10], channels: [16, 0], ..PLAIN },
         Case { size: [11, 10], channels: [32, 0], batch: 2, ..PLAIN },
+        // Windows that slide along a line, with padding on all sides.
+        Case { size: [5, 21], channels: [32, 0], batch: 2, ..PLAIN },
+        Case { size: [5, 21], channels: [144, 0], ..PLAIN },
+        Case { size: [6, 20], channels: [96, 0], stride: [2, 2], padding: [[0, 1], [0, 1]], ..PLAIN },
+        Case { size: [4, 19], channels: [64, 0], stride: [1, 4], padding: [[1, 1], [2, 2]], ..PLAIN },
+        Case { size: [6, 9], channels: [70, 0], kernel: [4, 3], padding: [[3, 2], [2, 2]], ..PLAIN },
+        Case { size: [1, 12], channels: [64, 0], kernel: [1, 3], padding: [[0, 0], [1, 1]], ..PLAIN },
         Case {
             size: [9, 17],
             channels: [32, 0],

@@ -190,7 +190,8 @@ impl<O: Operation> Kernel for Binary<'_, O> {
         if len == 0 {
             return;
         }
-        if self.flips == [0; 2] {
+        // A program that must be small has one copy of the loop.
+        if const { !S::COMPACT } && self.flips == [0; 2] {
             self.rows::<S, false>(s, len, advances);
         } else {
             self.rows::<S, true>(s, len, advances);

@@ -379,7 +379,9 @@ impl<'a, S: Simd> Weights<'a, S> {
         }
         let mut rows = [[0; WIDEST]; MAX_TAPS];
         for tap in 0..taps {
-            repeat(&mut rows[of.slot(tap)], kernel(tap), pixels, i8::cast_unsigned);
+            if let Some(row) = rows.get_mut(of.slot(tap)) {
+                repeat(row, kernel(tap), pixels, i8::cast_unsigned);
+            }
         }
         for (to, rows) in weights.quads.iter_mut().zip(rows.as_chunks::<4>().0).take(of.slots().div_ceil(4)) {
             let [a, b, c, d] = rows;
