@@ -29,7 +29,7 @@ pub(crate) use lhs::{Lhs, RowMajor};
 pub(crate) use matrix::sealed::Packed;
 pub use matrix::{Matrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
-pub(crate) use requantize::{Dequantize, Requantize};
+pub(crate) use requantize::{Dequantize, Requantize, UNBOUNDED};
 
 use crate::parallel::{STREAMED, run_tasks, threads};
 use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
