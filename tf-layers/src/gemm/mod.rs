@@ -30,7 +30,7 @@ pub(crate) use lhs::{Lhs, RowMajor};
 pub(crate) use matrix::sealed::Packed;
 pub use matrix::{Matrix, ScaledMatrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
-pub(crate) use requantize::{Dequantize, Requantize, Rounding};
+pub(crate) use requantize::{Dequantize, Requantize, Rounding, UNBOUNDED};
 pub(crate) use widen::widen;
 
 use crate::parallel::{STREAMED, run_tasks, threads};

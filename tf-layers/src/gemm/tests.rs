@@ -131,8 +131,9 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
         let requantized = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, requantize);
         let bias = Some(&*float_bias);
         let bounds = [-1e3, 1e3];
-        let dequantize =
-            Dequantize { offsets: &offsets, factor, multipliers: &multipliers, scale, bias, bounds };
+        let (offsets, multipliers) = (&*offsets, &*multipliers);
+        let wide = Dequantize::<false> { offsets, factor, multipliers, scale, bias, bounds };
+        let narrow = Dequantize::<true> { offsets, factor, multipliers, scale, bias, bounds };
         for reverse in [false, true] {
             let mut c = vec![9; m * n];
             plain.setup(flip).reverse(reverse).run(isa, m, a, &mut c);
@@ -141,9 +142,10 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
             requantized.setup(flip).reverse(reverse).run_parallel(isa, m, a, &mut c);
             assert_eq!(c, quantized, "{context}");
         }
-        let mut c = vec![9.0; m * n];
-        Gemm::<U8I8, _>::with_epilogue(&panels, k, n, dequantize).setup(flip).run_parallel(isa, m, a, &mut c);
-        assert_eq!(c, floats, "{context}");
+        let mut c = [vec![9.0; m * n], vec![9.0; m * n]];
+        Gemm::<U8I8, _>::with_epilogue(&panels, k, n, wide).setup(flip).run_parallel(isa, m, a, &mut c[0]);
+        Gemm::<U8I8, _>::with_epilogue(&panels, k, n, narrow).setup(flip).run_parallel(isa, m, a, &mut c[1]);
+        assert!(c.iter().all(|c| *c == floats), "{context}");
     }
 }
 

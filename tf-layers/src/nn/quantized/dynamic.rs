@@ -5,7 +5,7 @@ use super::{Byte, dense};
 use crate::Context;
 use crate::checked::element;
 use crate::error::{Result, check_len};
-use crate::gemm::{Dequantize, Matrix, Rectifier};
+use crate::gemm::{Dequantize, Matrix, Rectifier, UNBOUNDED};
 use crate::nn::Activation;
 use crate::ops::quantize::{QuantizeBytes, round};
 use crate::simd::{Isa, Kernel, Simd};
@@ -199,9 +199,9 @@ impl DynamicQuantizedDense<'_> {
         self.activation.check(n)?;
         let (bounds, rest) = match self.activation.split() {
             (Rectifier::Clamp(low, high), rest) => ([low, high], rest),
-            _ => (Dequantize::UNBOUNDED, Some(self.activation)),
+            _ => (UNBOUNDED, Some(self.activation)),
         };
-        let epilogue = Dequantize {
+        let epilogue: Dequantize<'_> = Dequantize {
             offsets: self.sums,
             factor: -i32::from(zero),
             multipliers: self.scales,
@@ -229,7 +229,7 @@ pub(crate) fn multiply_dequantized(
 ) {
     let (k, n) = (kernel.rows(), kernel.cols());
     let a = Operand::Matrix(x);
-    Dequantize::multiply(Product {
+    BytesEpilogue::multiply(Product {
         isa,
         m: rows,
         k,

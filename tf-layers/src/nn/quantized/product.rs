@@ -72,3 +72,9 @@ impl BytesEpilogue for Dequantize<'_> {
         product.compute();
     }
 }
+
+impl BytesEpilogue for Dequantize<'_, true> {
+    fn multiply(product: Product<'_, Self>) {
+        product.compute();
+    }
+}

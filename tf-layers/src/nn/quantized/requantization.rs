@@ -2,7 +2,7 @@
 
 use super::Byte;
 use crate::error::{Result, check_len, require};
-use crate::gemm::{Dequantize, Requantize, Rounding};
+use crate::gemm::{Dequantize, Requantize, Rounding, UNBOUNDED};
 
 /// How the sums of a layer become the elements of its result: y = clamp(round(sum·multiplier) + zero point).
 ///
@@ -41,14 +41,14 @@ impl<'w> Requantization<'w> {
         offsets: &'a [i32],
         bias: Option<&'a [f32]>,
         n: usize,
-    ) -> Result<Dequantize<'a>>
+    ) -> Result<Dequantize<'a, true>>
     where
         'w: 'a,
     {
         check_len("multipliers", n, self.multipliers.len())?;
         check_len("bias", n, offsets.len())?;
         check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
-        let (multipliers, bounds) = (self.multipliers, Dequantize::UNBOUNDED);
+        let (multipliers, bounds) = (self.multipliers, UNBOUNDED);
         Ok(Dequantize { offsets, factor: 1, multipliers, scale: 1.0, bias, bounds })
     }
 }

@@ -3,7 +3,7 @@
 use crate::Context;
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, check_len, require};
-use crate::gemm::{Dequantize, Matrix};
+use crate::gemm::{Dequantize, Matrix, UNBOUNDED};
 use crate::nn::quantized::{DynamicRange, multiply_dequantized};
 use crate::nn::recurrent::lstm::cell;
 use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, result};
@@ -166,7 +166,7 @@ impl<'w> DynamicQuantizedLstm<'w> {
         self.project(isa, &sequence, part_mut(bytes, ..sequence.x.len()), z);
         let q = part_mut(bytes, ..state);
         for step in 0..steps {
-            isa.run(Step { layer: self, sequence: &sequence, step, z, q, h, c });
+            isa.run(Step { layer: self, sequence: &sequence, done: step, z, q, h, c });
             sequence.emit(step, h, y);
         }
         finish([h, c], last);
@@ -199,7 +199,7 @@ impl<'w> DynamicQuantizedLstm<'w> {
             multipliers: self.kernel_scales,
             scale,
             bias: None,
-            bounds: Dequantize::UNBOUNDED,
+            bounds: UNBOUNDED,
         };
         multiply_dequantized(isa, sequence.batch * sequence.steps, q, self.kernel, epilogue, z);
     }
@@ -209,7 +209,8 @@ impl<'w> DynamicQuantizedLstm<'w> {
 struct Step<'a> {
     layer: &'a DynamicQuantizedLstm<'a>,
     sequence: &'a Sequence<'a, 2>,
-    step: usize,
+    /// The number of steps before this one.
+    done: usize,
     /// The sums of the inputs `[batch, steps, 4 · units]`.
     z: &'a [f32],
     /// Room for h in bytes.
@@ -225,13 +226,13 @@ impl Kernel for Step<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { layer, sequence, step, z, q, h, c } = self;
+        let Self { layer, sequence, done, z, q, h, c } = self;
         let Sequence { batch, steps, units, .. } = *sequence;
         let range = DynamicRange::quantize_with(s, h, q);
-        let (at, blocks) = (sequence.at(step), units.div_ceil(PANEL));
+        let (at, blocks) = (sequence.at(done), units.div_ceil(PANEL));
         for block in 0..blocks {
             // Every other step begins with the weights that the step before has left in the nearest cache.
-            let first = PANEL * if step % 2 == 0 { block } else { blocks - 1 - block };
+            let first = PANEL * if done.is_multiple_of(2) { block } else { blocks - 1 - block };
             let columns = first..units.min(first + PANEL);
             let gates = Gates::new(s, layer, range, first, columns.len());
             for sample in (0..batch).filter(|&sample| sequence.takes(sample, at)) {
