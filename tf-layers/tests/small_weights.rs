@@ -4,7 +4,9 @@ mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
 use tf_layers::gemm::{Matrix, ScaledMatrix, Weight};
-use tf_layers::nn::{Activation, Conv1d, Conv2d, Dense, KernelMatrix, ScaledRows, SmallEmbedding, SmallTable};
+use tf_layers::nn::{
+    Activation, Conv1d, Conv2d, Dense, KernelMatrix, ScaledRows, SmallEmbedding, SmallTable,
+};
 use tf_layers::tensor::{BF16, F16, View};
 use tf_layers::{Error, Isa};
 

@@ -1,8 +1,8 @@
 //! NPZ archives and packed blobs: round trips, errors, and malformed input.
 
 use tf_layers::Error;
-use tf_layers::tensor::{BF16, F16};
 use tf_layers::io::{Aligned, Blob, Dtype, Entry, ModelWeights, Npz, NpzWriter, pack, pack_models};
+use tf_layers::tensor::{BF16, F16};
 
 const ARCHITECTURE: [u8; 32] = [7; 32];
 
