@@ -112,14 +112,24 @@ def _arrays(converted: Converted) -> dict[str, np.ndarray]:
 
 
 _FIELDS = {
-    "f16": ["SmallEmbedding<View<'w, F16, 2>>", "Conv1d<'w, Matrix<'w, F16>>", "Dense<'w, Matrix<'w, F16>>", "Dense<'w>"],
+    "f16": [
+        "SmallEmbedding<View<'w, F16, 2>>",
+        "Conv1d<'w, Matrix<'w, F16>>",
+        "Dense<'w, Matrix<'w, F16>>",
+        "Dense<'w>",
+    ],
     "bf16": [
         "SmallEmbedding<View<'w, BF16, 2>>",
         "Conv1d<'w, Matrix<'w, BF16>>",
         "Dense<'w, Matrix<'w, BF16>>",
         "Dense<'w>",
     ],
-    "int8": ["SmallEmbedding<ScaledRows<'w>>", "Conv1d<'w, ScaledMatrix<'w>>", "Dense<'w, ScaledMatrix<'w>>", "Dense<'w>"],
+    "int8": [
+        "SmallEmbedding<ScaledRows<'w>>",
+        "Conv1d<'w, ScaledMatrix<'w>>",
+        "Dense<'w, ScaledMatrix<'w>>",
+        "Dense<'w>",
+    ],
 }
 
 
@@ -217,6 +227,20 @@ def test_weights_that_are_not_stored_small_are_not_rounded(tmp_path: Path, model
     floats = [array for array in _arrays(converted).values() if array.dtype == np.float32 and array.size >= 4096]
     assert len(floats) == 1
     assert (floats[0].view(np.uint32) & 0xFFFF).any()
+
+
+def test_recurrent_layers_are_listed(tmp_path: Path) -> None:
+    nodes = [
+        node("LSTM", ["x", "w", "r"], ["", "state"], hidden_size=32),
+        node("Squeeze", ["state", "zero"], ["last"]),
+        node("Gemm", ["last", "v"], ["y"]),
+    ]
+    constants = {"w": weights(1, 128, 40), "r": weights(1, 128, 32), "zero": np.array([0]), "v": weights(32, 128)}
+    model = graphs.graph(nodes, {"x": (1, [5, "n", 40])}, {"y": (1, ["n", 128])}, constants)
+    converted = _converted(tmp_path, "f16", model)
+    section = read_report(converted.model_info / "report.html")["quantization"]
+    found = {layer["node"]: layer.get("why_float") for layer in section["layers"]}
+    assert found == {"y": None, "state": "LSTM computes with float32 weights"}
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ macro_rules! each_kernel {
         let data = packed_steps(&bf16, groups, k, n, 2);
         $check(Matrix::new(&data, groups, k, n).unwrap(), floats(&bf16), "bf16");
         let i8: Vec<i8> = w.iter().map(|&w| (w * 127.0) as i8).collect();
-        let scales: Vec<f32> = (0..groups * n).map(|i| (i + 1) as f32 / 500.0).collect();
+        let scales: Vec<f32> = (0..groups * n).map(|i| 1.0 / (100 + i) as f32).collect();
         let data = packed_steps(&i8, groups, k, n, 4);
         let integers = Matrix::new(&data, groups, k, n).unwrap();
         let wide = i8.iter().enumerate().map(|(i, &w)| f32::from(w) * scales[i % scales.len()]).collect();

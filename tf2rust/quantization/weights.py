@@ -30,6 +30,10 @@ reason as a clause.
 """
 
 
+_OTHERS = ("LSTM", "GRU", "RNN", "ConvTranspose")
+"""Nodes with large weights that layers in float32 compute."""
+
+
 @dataclass(frozen=True)
 class _Weights:
     """The weights of a node: its input with this index, whose channels or rows are on ``axis``."""
@@ -87,6 +91,8 @@ def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Setting
         LayerNoise(names.get(weights.label, weights.label), weights.label, None, reasons.get(weights.label, ""))
         for weights in found
     ]
+    others = [node_label(node) for node in graph.nodes if node.op_type in _OTHERS and node_label(node) in why]
+    layers += [LayerNoise(names.get(label, label), label, None, why[label]) for label in others]
     return Quantized(proto, arrays, f"weights as {dtype}", "", 0, layers, [], axes, notes)
 
 

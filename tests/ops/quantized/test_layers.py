@@ -224,7 +224,9 @@ GRAPHS: dict[str, Graph] = {
         "QuantizedDense Add QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
     ),
     "embedding": quantized("Embedding QuantizedDense", _embedding()),
-    "embedding_of_floats_too": quantized("Embedding QuantizeLinear QuantizedDense Activation", _embedding(reader="Relu")),
+    "embedding_of_floats_too": quantized(
+        "Embedding QuantizeLinear QuantizedDense Activation", _embedding(reader="Relu")
+    ),
     "shared": quantized(
         "DequantizeLinear Transpose QuantizedConv2D QuantizedConv2D Transpose DequantizeLinear Add Transpose "
         "DequantizeLinear Add Transpose QuantizedAdd QuantizeLinear Transpose Transpose",

@@ -286,7 +286,7 @@ fn every_small_weight() {
         for isa in Isa::available() {
             let k = weights.len() / PANEL;
             let mut floats = vec![9.0; weights.len()];
-            let mut panels = weights.to_vec();
+            let mut panels = vec![T::B::default(); k.next_multiple_of(T::STEP) * PANEL];
             pack_b::<T>(weights, [PANEL, 1], [k, PANEL], &mut panels);
             widen::<T>(isa, &panels, [k, PANEL], None, &mut floats);
             for (found, expected) in floats.iter().zip(expected) {

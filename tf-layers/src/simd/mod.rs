@@ -30,7 +30,7 @@ mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
-pub(crate) use bytes::{Bits8, bytes_mut, view, view_bools};
+pub(crate) use bytes::{Bits8, Pod, bytes_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
@@ -45,7 +45,7 @@ pub(crate) use scalar::Portable;
 use core::ops::IndexMut;
 
 use crate::checked::holds;
-use crate::tensor::{BF16, F16};
+use crate::tensor::F16;
 
 /// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
@@ -348,14 +348,17 @@ pub(crate) trait Simd: Copy {
         unsafe { self.weights_ptr(w.as_ptr()) }
     }
 
-    /// Loads four bytes of each column of a panel, the first of them in the lowest bits of the integers.
+    /// Loads the four bytes or two 16-bit numbers of each column of a panel as one integer.
+    ///
+    /// The first one is in the lowest bits: packed weights exist only on little-endian processors.
     #[inline(always)]
-    fn load_fours(self, x: &[i8; 4 * PANEL]) -> Self::IntPanel {
-        let mut fours = [0; PANEL];
-        for (four, bytes) in fours.iter_mut().zip(x.as_chunks().0) {
-            *four = i32::from_le_bytes(bytes.map(i8::cast_unsigned));
+    fn load_words<T: Pod>(self, x: &[T]) -> Self::IntPanel {
+        if !holds(size_of_val(x) >= size_of::<[i32; PANEL]>()) {
+            return self.int_panel(0);
         }
-        self.load_ints(&fours)
+        // SAFETY: the size was checked, and numbers have no padding, so that their bytes are integers.
+        let words = unsafe { x.as_ptr().cast::<[i32; PANEL]>().read_unaligned() };
+        self.load_ints(&words)
     }
 
     /// Loads a panel of `F16`. Every one is an `f32`; a NaN stays one.
@@ -375,16 +378,6 @@ pub(crate) trait Simd: Copy {
             panel[i] = self.float(self.or(self.bits(size), sign));
         }
         panel
-    }
-
-    /// Loads two `BF16` of each column of a panel, the first of them in the lower bits of the integers.
-    #[inline(always)]
-    fn load_pairs(self, x: &[BF16; 2 * PANEL]) -> Self::IntPanel {
-        let mut pairs = [0; PANEL];
-        for (pair, [low, high]) in pairs.iter_mut().zip(x.as_chunks().0) {
-            *pair = i32::from(low.to_bits()) | i32::from(high.to_bits()) << 16;
-        }
-        self.load_ints(&pairs)
     }
 
     /// The bytes of each column, from the lowest to the highest, as floats times 2²⁴.

@@ -300,10 +300,7 @@ impl MulAdd for F32BF16 {
     }
     #[inline(always)]
     fn row<S: Simd>(s: S, w: &[BF16]) -> [S::Panel; 2] {
-        let pairs = match w.first_chunk() {
-            Some(w) => s.load_pairs(w),
-            None => s.int_panel(0),
-        };
+        let pairs = s.load_words(w);
         let (mut panels, upper) = ([s.panel(0.0); 2], s.isplat(0xffff << 16));
         for i in 0..PANEL / S::LANES {
             panels[0][i] = s.float(s.shl::<16>(pairs[i]));
@@ -360,10 +357,7 @@ impl MulAdd for F32I8 {
     }
     #[inline(always)]
     fn row<S: Simd>(s: S, w: &[i8]) -> [S::Panel; 4] {
-        s.split_fours(match w.first_chunk() {
-            Some(w) => s.load_fours(w),
-            None => s.int_panel(0),
-        })
+        s.split_fours(s.load_words(w))
     }
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: [S::F32; 4], w: [S::Panel; 4], sums: S::Panel) -> S::Panel {

@@ -52,9 +52,7 @@ def _(layer: Embedding, weights: Weights) -> LayerField:
             struct(rows, integers=table, scales=weights.get("scales")),
             embedding.generic(rows.generic("'w")),
         )
-    value = struct(
-        embedding, input=string(layer.x.name), table=table, outside=outside(layer.outside, len(layer.table))
-    )
+    value = struct(embedding, input=string(layer.x.name), table=table, outside=outside(layer.outside, len(layer.table)))
     return LayerField(type, value)
 
 
