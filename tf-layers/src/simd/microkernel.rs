@@ -131,6 +131,12 @@ impl<T: MulAdd> Prefetch<T> {
 /// Steps of the loop between two bursts of prefetches.
 const STEPS: usize = 64;
 
+/// The vectors of sums of a register tile. Half a vector counts as one.
+const fn vectors<S: Simd>(rows: usize, panels: usize, half: bool) -> usize {
+    let vectors = PANEL / S::LANES;
+    rows * (panels * vectors - if half { vectors / 2 } else { 0 })
+}
+
 /// Adds the products of a segment and `P` panels to the accumulators. If `HALF` is set, only the first half of the last
 /// panel's columns is computed.
 ///
@@ -164,11 +170,11 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize, co
     // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
     let mut sums = unsafe {
         if const { S::COMPACT } {
-            unrolled::<S, T, MR, P, 1>(s, ready, steps, rows, panels, sums)
-        } else if const { !HALF && MR * P * (PANEL / S::LANES) < 3 } {
-            unrolled::<S, T, MR, P, 4>(s, ready, steps, rows, panels, sums)
-        } else if const { !HALF && MR * P * (PANEL / S::LANES) < 8 } {
-            unrolled::<S, T, MR, P, 2>(s, ready, steps, rows, panels, sums)
+            unrolled::<S, T, MR, P, 1, HALF>(s, ready, steps, rows, panels, sums)
+        } else if const { vectors::<S>(MR, P, HALF) < 3 } {
+            unrolled::<S, T, MR, P, 4, HALF>(s, ready, steps, rows, panels, sums)
+        } else if const { vectors::<S>(MR, P, HALF) < 8 } {
+            unrolled::<S, T, MR, P, 2, HALF>(s, ready, steps, rows, panels, sums)
         } else {
             prefetching::<S, T, MR, P, HALF>(s, ready, steps, rows, panels, sums, prefetch)
         }
@@ -228,37 +234,40 @@ unsafe fn prefetching<S: Simd, T: MulAdd, const MR: usize, const P: usize, const
 /// # Safety
 /// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
 #[inline(always)]
-unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U: usize>(
+unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U: usize, const HALF: bool>(
     s: S,
     ready: T::Ready<S>,
     steps: usize,
     rows: [*const T::A; MR],
     panels: [*const T::B; P],
-    sums: Accumulators<S, T::Acc, MR, P>,
+    mut sums: Accumulators<S, T::Acc, MR, P>,
 ) -> Accumulators<S, T::Acc, MR, P> {
-    let mut all = [[[T::Acc::zero(s); P]; MR]; U];
-    all[0] = sums;
     let mut p = 0;
-    while p + U <= steps {
-        for u in 0..U {
-            debug_assert!(p + u < steps);
-            // SAFETY: p + u < steps.
-            all[u] = unsafe { step::<S, T, MR, P, false>(s, ready, p + u, rows, panels, all[u]) };
+    // Several sets take longer to add up than a few steps.
+    if steps >= 2 * U {
+        let mut all = [[[T::Acc::zero(s); P]; MR]; U];
+        all[0] = sums;
+        while p + U <= steps {
+            for u in 0..U {
+                debug_assert!(p + u < steps);
+                // SAFETY: p + u < steps.
+                all[u] = unsafe { step::<S, T, MR, P, HALF>(s, ready, p + u, rows, panels, all[u]) };
+            }
+            p += U;
         }
-        p += U;
+        sums = all[0];
+        for u in 1..U {
+            for i in 0..MR {
+                for j in 0..P {
+                    sums[i][j] = T::Acc::add(s, sums[i][j], all[u][i][j]);
+                }
+            }
+        }
     }
     while p < steps {
         // SAFETY: p < steps.
-        all[0] = unsafe { step::<S, T, MR, P, false>(s, ready, p, rows, panels, all[0]) };
+        sums = unsafe { step::<S, T, MR, P, HALF>(s, ready, p, rows, panels, sums) };
         p += 1;
-    }
-    let mut sums = all[0];
-    for u in 1..U {
-        for i in 0..MR {
-            for j in 0..P {
-                sums[i][j] = T::Acc::add(s, sums[i][j], all[u][i][j]);
-            }
-        }
     }
     sums
 }
