@@ -59,6 +59,13 @@ def test_a_missing_file_is_a_conversion_error(tmp_path: Path) -> None:
         ({"quantize": "int4"}, "--quantize int4: must be one of int8, dynamic"),
         ({"quantize": "int8"}, "--quantize int8 needs samples to calibrate with"),
         ({"quantize": "int8", "max_loss": 2}, "--max_loss 2: expected a number from 0 to below 1"),
+        (
+            {"quantize": "int8", "calibrate": np.ones((9, 4)), "keep_float": ["a", 5]},
+            "--keep_float 5: must be the name",
+        ),
+        ({"path_to_fv": {"x": [[1, 2], [3]]}}, "path_to_fv: the values are not an array"),
+        ({"thresholds": {"low": "x"}}, "thresholds: give a path, or a number for each level"),
+        ({"labels": 5}, "labels: give a path or the class names by index"),
         ({"max_memory": 0}, "--max_memory 0"),
         ({"time_limit": -1}, "--time_limit -1"),
     ],

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,10 @@ class GivenFiles:
         if given is None or isinstance(given, (str, os.PathLike)):
             return _path(given)
         named = given if isinstance(given, Mapping) else {ONLY_INPUT: given}
-        arrays = {name: np.asarray(array) for name, array in named.items()}
+        try:
+            arrays = {name: np.asarray(array) for name, array in named.items()}
+        except ValueError as error:  # rows of different lengths
+            raise UsageError(f"{option}: the values are not an array ({brief(str(error))})") from error
         if any(array.dtype.hasobject and not _is_text(array) for array in arrays.values()):
             raise UsageError(f"{option}: give a path, an array, or arrays by input name")
         path = self._named(f"{option}.npz", f"the arrays of {option}")
@@ -65,13 +68,18 @@ class GivenFiles:
         """The path of a file of class names."""
         if given is None or isinstance(given, (str, os.PathLike)):
             return _path(given)
+        if not isinstance(given, Iterable):
+            raise UsageError("labels: give a path or the class names by index")
         return self._json("labels", list(given))
 
     def thresholds(self, given: Any) -> Path | None:
         """The path of a file of thresholds, which can be given by level."""
         if given is None or isinstance(given, (str, os.PathLike)):
             return _path(given)
-        levels = {level: float(value) for level, value in dict(given).items()}
+        try:
+            levels = {level: float(value) for level, value in dict(given).items()}
+        except (TypeError, ValueError) as error:
+            raise UsageError("thresholds: give a path, or a number for each level") from error
         return self._json("thresholds", {"version": FORMAT_VERSION, "dirty": levels})
 
     def named(self, text: str) -> str:

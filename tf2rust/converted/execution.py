@@ -73,6 +73,8 @@ def run(folder: Path, source: Path, target: Path, progress: Progress = silent) -
         find_crate(folder)
         if not target.absolute().parent.is_dir():
             raise ConversionError(f"{target.absolute().parent} is not a folder; create it, or write to another one.")
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ConversionError(f"{target} holds the inputs; write the outputs to another file.")
         if target.is_dir():
             raise ConversionError(f"{target} is a folder; give the path of an NPZ file for the outputs.")
         arrays = read_npz(source, "IN.npz contains the arrays of the model's inputs by name")

@@ -84,9 +84,11 @@ def _answer(folder: Path) -> None:
     from tf2rust.conversion import convert_file
     from tf2rust.errors import ConversionError, UsageError
     from tf2rust.process.transport import dump, load
+    from tf2rust.stages import stage
 
     try:
-        result: object = convert_file(**load(folder / CALL))
+        with stage("converting the model"):
+            result: object = convert_file(**load(folder / CALL))
     except (ConversionError, UsageError) as error:
         result = error
     dump(folder / RESULT, result)

@@ -93,6 +93,8 @@ class Settings:
             raise UsageError(f"--quantize {self.mode}: must be one of {', '.join(MODES)}")
         if self.method not in METHODS:
             raise UsageError(f"--calibration_method {self.method}: must be one of {', '.join(METHODS)}")
+        if wrong := [layer for layer in self.keep_float if not isinstance(layer, str)]:
+            raise UsageError(f"--keep_float {wrong[0]!r}: must be the name of a layer")
 
     @property
     def option(self) -> str:

@@ -69,7 +69,23 @@ def by_operator(which: int, value: float) -> Callable[[Quantized], str]:
     return build
 
 
+def integer_product(op: str, x_zero: str, kernel_zero: str) -> Callable[[Quantized], str]:
+    """MatMulInteger or ConvInteger of uint8 and int8, with zero points of these types."""
+
+    def build(g: Quantized) -> str:
+        x, kernel = (IMAGE, weights(6, 4, 3, 3)) if op == "ConvInteger" else (small(3, 10), weights(10, 6))
+        zeros = (g.constant(1, x_zero), g.constant(1, kernel_zero))
+        return g.op(op, g.input(x), g.constant(kernel, "int8"), *zeros)
+
+    return build
+
+
 REFUSED = {
+    **{
+        f"{op}, zero point of {which} of another type": (integer_product(op, *zeros), "but its integers are")
+        for op in ("MatMulInteger", "ConvInteger")
+        for which, zeros in (("x", ("int8", "int8")), ("the kernel", ("uint8", "uint8")))
+    },
     "zero": (activations(0.0), _POSITIVE),
     "negative": (activations(-0.02), _POSITIVE),
     "not a number": (activations(np.nan), _POSITIVE),

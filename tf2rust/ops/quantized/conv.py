@@ -12,7 +12,7 @@ from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
-from tf2rust.ops.quantized.matmul import check_quantized_product, requantized, zero_point
+from tf2rust.ops.quantized.matmul import check_quantized_product, check_zero_points, requantized, zero_point
 from tf2rust.ops.quantized.quantize_linear import SMALL
 from tf2rust.ops.shape.reshape import Reshape
 
@@ -24,6 +24,7 @@ def _shape(node: Node, infos: ValueInfos, kernel: int) -> Dims:
 
 @infers("ConvInteger")
 def _conv_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    check_zero_points(node, infos)
     return [ValueInfo("int32", _shape(node, infos, 1))]
 
 

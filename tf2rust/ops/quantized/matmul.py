@@ -18,7 +18,7 @@ from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import Dense, matmul_shape
 from tf2rust.ops.linear.matmul import MatMul
 from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
-from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear, check_parameters
+from tf2rust.ops.quantized.quantize_linear import SMALL, QuantizeLinear, check_dtype, check_parameters
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -34,8 +34,16 @@ class MatMulInteger(MatMul):
 
 @infers("MatMulInteger")
 def _matmul_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
+    check_zero_points(node, infos)
     a, b = (infos.shape(v) for v in node.operands(2))
     return [ValueInfo("int32", matmul_shape(a, b))]
+
+
+def check_zero_points(node: Node, infos: ValueInfos) -> None:
+    """Raises InferenceError if a zero point of MatMulInteger or ConvInteger has another dtype than its integers."""
+    for operand, given in ((node.operand(0), node.input(2)), (node.operand(1), node.input(3))):
+        if given is not None:
+            check_dtype(infos, given, infos.dtype(operand))
 
 
 def check_quantized_product(node: Node, infos: ValueInfos) -> None:

@@ -97,15 +97,20 @@ def check_parameters(infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | 
     check_scales(infos, scale)
     if zero_point is None:
         return
-    if infos.dtype(zero_point) != dtype:
-        raise InferenceError(
-            f"its zero point `{zero_point.name}` is {infos.dtype(zero_point)}, but its integers are {dtype}; quantize "
-            "the model again"
-        )
+    check_dtype(infos, zero_point, dtype)
     left, right = infos.shape(scale), infos.shape(zero_point)
     if product(left) != product(right):
         raise InferenceError(
             f"it has scales of shape {format_shape(left)}, but zero points of shape {format_shape(right)}; quantize "
+            "the model again"
+        )
+
+
+def check_dtype(infos: ValueInfos, zero_point: ir.Value, dtype: str) -> None:
+    """Raises InferenceError if the zero point is not of the quantized ``dtype``."""
+    if infos.dtype(zero_point) != dtype:
+        raise InferenceError(
+            f"its zero point `{zero_point.name}` is {infos.dtype(zero_point)}, but its integers are {dtype}; quantize "
             "the model again"
         )
 
