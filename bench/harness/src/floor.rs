@@ -11,7 +11,7 @@ struct Floor {
     output: Array2<f32>,
 }
 
-/// The dense network with the weights in the file `BENCH_WEIGHTS`, whose first kernel includes the division of the inputs.
+/// The dense network with the weights in the file `BENCH_WEIGHTS`. Its first kernel includes the division of the inputs.
 pub fn new(name: &str, arrays: &[Array]) -> Result<Box<dyn Engine>> {
     let [array] = arrays else { return Err("supports only one input".into()) };
     if name != "tiny_mlp" {
