@@ -195,6 +195,11 @@ STATEMENTS: list[Stmt] = [
     ),
     *(let(Tuple(tuple(map(Token, NAMES[:count]))), Token("layers")("blob").tried()) for count in range(2, 20)),
     *(
+        let(Tuple((Token("y" * 60), Token("z" * 60))), SELF.method("split", "x" * n, *[tensor(["n", 8])] * count))
+        for n in (3, 20, 50)
+        for count in range(5)
+    ),
+    *(
         let(nest([Token("x" * (1 + i % n)) for i in range(count)]), Token("rows"))
         for n in (3, 12, 40)
         for count in (2, 9, 20, 70, 130)

@@ -21,6 +21,7 @@ BN = {
     "var": np.ones(4, np.float32),
 }
 CONV = node("Conv", ["x", "w"], ["c"])
+LINE = node("Conv", ["line", "w"], ["c"], pads=[0, 1, 0, 1])
 DENSE = node("MatMul", ["x", "d"], ["c"])
 NORMALIZED = node("BatchNormalization", ["c", *BN], ["y"])
 IMAGE, ROWS = ["n", 3, 6, 6], ["n", 3]
@@ -55,6 +56,85 @@ def test_convolutions(tmp_path: Path, nodes: list[onnx.NodeProto], left: str) ->
 @pytest.mark.parametrize(
     ("nodes", "left"),
     [
+        pytest.param(
+            [LINE, node("Squeeze", ["c", "two"], ["s"]), node("Add", ["k", "s"], ["a"]), node("Relu", ["a"], ["y"])],
+            "Unsqueeze Conv Relu Squeeze",
+            id="squeeze",
+        ),
+        pytest.param(
+            [
+                LINE,
+                node("Transpose", ["c"], ["t"], perm=[2, 0, 3, 1]),
+                node("Mul", ["t", "v"], ["m"]),
+                node("Clip", ["m", "low", "one"], ["y"]),
+            ],
+            "Unsqueeze Conv Clip Transpose",
+            id="transpose",
+        ),
+        pytest.param(
+            [
+                LINE,
+                node("Unsqueeze", ["c", "one_two"], ["u"]),
+                node("Transpose", ["u"], ["t"], perm=[0, 3, 1, 2, 4, 5]),
+                node("Sub", ["t", "plane"], ["y"]),
+            ],
+            "Unsqueeze Conv Unsqueeze Transpose",
+            id="two moves",
+        ),
+        pytest.param(
+            [LINE, node("Transpose", ["c"], ["t"], perm=[0, 2, 3, 1]), node("Add", ["t", "five"], ["y"])],
+            "Unsqueeze Conv Transpose Add",
+            id="along a line",
+        ),
+        pytest.param(
+            [LINE, node("Transpose", ["c"], ["t"], perm=[0, 3, 2, 1]), node("Clip", ["t", "low", "x_max"], ["y"])],
+            "Unsqueeze Conv Transpose ReduceMax Clip",
+            id="a limit that is no constant",
+        ),
+        pytest.param(
+            [
+                LINE,
+                node("Squeeze", ["c", "two"], ["s"]),
+                node("Add", ["s", "k"], ["a"]),
+                node("Add", ["a", "s"], ["y"]),
+            ],
+            "Unsqueeze Conv Squeeze Add Add",
+            id="two readers",
+        ),
+    ],
+)
+def test_convolutions_whose_axes_are_arranged(tmp_path: Path, nodes: list[onnx.NodeProto], left: str) -> None:
+    nodes = [node("Unsqueeze", ["x", "two"], ["line"]), *nodes]
+    if any("x_max" in one.input for one in nodes):
+        nodes.insert(-1, node("ReduceMax", ["x"], ["x_max"], keepdims=0))
+    constants = {
+        "w": weights(4, 3, 1, 3),
+        "two": np.array([2]),
+        "one_two": np.array([1, 2]),
+        "k": weights(4, 1, seed=2),
+        "plane": weights(4, 1, 1, 1, 1, seed=2),
+        "v": weights(4, seed=2),
+        "five": weights(5, 1, seed=2),
+        "low": np.float32(-0.1),
+        "one": np.float32(1),
+    }
+    _check(tmp_path, nodes, ["n", 3, 5], constants, (2, 3, 5), left)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "left"),
+    [
+        pytest.param(
+            [DENSE, node("Reshape", ["c", "rows"], ["r"]), node("Add", ["r", "v"], ["a"]), node("Relu", ["a"], ["y"])],
+            "MatMul Add Relu Reshape",
+            id="reshaped",
+        ),
+        pytest.param(
+            [DENSE, node("Reshape", ["c", "halves"], ["r"]), node("Add", ["r", "two"], ["y"])],
+            "MatMul Reshape Add",
+            id="reshaped to other channels",
+        ),
+        pytest.param([DENSE, node("Sub", ["c", "v"], ["y"])], "MatMul Add", id="difference"),
         pytest.param([DENSE, node("Add", ["c", "v"], ["y"])], "MatMul Add", id="bias"),
         pytest.param(
             [DENSE, node("Add", ["v", "c"], ["b"]), node("Mul", ["b", "v"], ["y"])], "MatMul Add", id="bias and scale"
@@ -74,7 +154,15 @@ def test_convolutions(tmp_path: Path, nodes: list[onnx.NodeProto], left: str) ->
     ],
 )
 def test_dense_layers(tmp_path: Path, nodes: list[onnx.NodeProto], left: str) -> None:
-    _check(tmp_path, nodes, ROWS, {"d": D, "v": weights(4, seed=7), **BN}, (5, 3), left)
+    constants = {
+        "d": D,
+        "v": weights(4, seed=7),
+        "two": weights(2, seed=7),
+        "rows": np.array([1, -1, 4]),
+        "halves": np.array([-1, 2]),
+        **BN,
+    }
+    _check(tmp_path, nodes, ROWS, constants, (5, 3), left)
 
 
 def _check(

@@ -36,7 +36,7 @@ def _execute(python: Path, folder: Path, program: str) -> str:
 
 ALL_AT_ONCE = """
 import numpy as np, {module}
-inputs, model = dict(np.load("in.npz")), {module}.Model()
+inputs, model = dict(np.load("in.npz", allow_pickle=True)), {module}.Model()
 outputs = model.predict(**inputs)
 if not isinstance(outputs, dict):
     outputs = {{model.outputs[0][0]: outputs}}
@@ -58,6 +58,7 @@ np.savez("found.npz", probability=np.stack(steps))
     [
         ("mlp", ALL_AT_ONCE.format(module="mlp")),
         ("two_inputs", ALL_AT_ONCE.format(module="two_inputs")),
+        ("words", ALL_AT_ONCE.format(module="words")),
         ("voice_activity", STEPS),
     ],
 )
@@ -67,7 +68,7 @@ def test_it_computes_what_the_crate_computes(
     product = products[name]
     np.savez(tmp_path / "in.npz", **product.samples)
     _execute(python, tmp_path, program)
-    with np.load(tmp_path / "found.npz") as found:
+    with np.load(tmp_path / "found.npz", allow_pickle=True) as found:
         for output in found:
             np.testing.assert_array_equal(found[output], product.predicted[output])
 
@@ -146,6 +147,24 @@ for found, message in [
 empty = {name: array[:0] for name, array in inputs.items()}
 model.predict(**empty)
 """
+TEXT = """
+import pyarrow as pa, words
+model, given = words.Model(), ["a", "é", "", None]
+for kind in (pa.string(), pa.large_string(), pa.string_view()):
+    table = pa.table(model.predict_arrow(pa.table({"words": pa.array(given[:3], kind)})))
+    assert table.to_pydict() == {"shouted": ["a!", "é!", "!"], "found": [False, True, False]}, table
+for data, message in [
+    (pa.table({"words": pa.array(given)}), "has nulls"),
+    (pa.table({"words": [1, 2]}), "must have the type"),
+    (pa.table({"a": ["x"], "b": ["y"]}), "several columns cannot form an input"),
+]:
+    try:
+        pa.table(model.predict_arrow(data))
+    except (TypeError, ValueError) as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(message)
+"""
 THREADS = """
 import pickle, threading, numpy as np, mlp
 model = mlp.Model()
@@ -179,7 +198,7 @@ reveal_type(scores)
 """
 
 
-@pytest.mark.parametrize("program", [ARROW, ERRORS, THREADS], ids=["arrow", "errors", "threads"])
+@pytest.mark.parametrize("program", [ARROW, TEXT, ERRORS, THREADS], ids=["arrow", "text", "errors", "threads"])
 def test_programs(python: Path, tmp_path: Path, program: str) -> None:
     _execute(python, tmp_path, program)
 

@@ -24,6 +24,12 @@ def same_layer(a: Layer, b: Layer, *, shared: bool) -> bool:
     )
 
 
+def array_identities(layer: Layer) -> tuple[int, ...]:
+    """The identities of the arrays among the fields of ``layer``. Layers that share all arrays have the same."""
+    values = (getattr(layer, f.name) for f in fields(layer) if f.name not in _BASE)
+    return tuple(id(value) for value in values if isinstance(value, np.ndarray))
+
+
 def _kind(value: Value) -> tuple[object, ...]:
     return (value.dtype, value.shape)
 

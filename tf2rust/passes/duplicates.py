@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tf2rust.ops.core.layer import Layer, LayerGraph, Value
-from tf2rust.passes.compare import same_layer
+from tf2rust.passes.compare import array_identities, same_layer
 
 
 def merge_duplicates(graph: LayerGraph) -> None:
@@ -13,14 +13,15 @@ def merge_duplicates(graph: LayerGraph) -> None:
     different ones (``from_weights``).
     """
     alias: dict[Value, Value] = {}
-    seen: dict[tuple[type[Layer], tuple[Value, ...]], list[Layer]] = {}
+    seen: dict[tuple[object, ...], list[Layer]] = {}
     kept: list[Layer] = []
     for layer in graph.layers:
         layer.inputs = [alias.get(value, value) for value in layer.inputs]
         if layer.bodies():
             kept.append(layer)
             continue
-        candidates = seen.setdefault((type(layer), tuple(layer.inputs)), [])
+        key = (type(layer), *layer.inputs, *array_identities(layer))
+        candidates = seen.setdefault(key, [])
         first = next((other for other in candidates if same_layer(other, layer, shared=True)), None)
         if first is None:
             candidates.append(layer)

@@ -18,6 +18,7 @@ from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.scale_shift import ScaleShift
 from tf2rust.ops.generator.constant import Constant, constant
+from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.pooling.pooling import Pooling
 from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
@@ -71,8 +72,9 @@ class _Pass:
         self._drop_unread()
         self._index()
         self._adopt()
-        self.graph.layers = self.layers
         self.graph.departures = list(self._departures())
+        self._embed_scales()
+        self.graph.layers = self.layers
 
     def _index(self) -> None:
         self.made = {value: layer for layer in self.layers for value in layer.outputs}
@@ -194,6 +196,10 @@ class _Pass:
         maker, steps, scale = self._before_steps(quantize, scale)
         if maker is None:
             return []
+        if isinstance(maker, Embedding) and self._is_only_reader(quantize, maker.y):
+            table = replace(maker, table=scale.quantize(maker.table), outputs=[quantize.y], nodes=quantize.nodes)
+            self._inherit(table, [maker], [])
+            return [table]
         found = self._form(maker, quantize.y, scale)
         if found is None:
             return []
@@ -309,6 +315,13 @@ class _Pass:
             read.update(v for body in layer.bodies() for _, v in body.outputs)
             left.append(layer)
         self.layers = left[::-1]
+
+    def _embed_scales(self) -> None:
+        """Makes single, constant scales attributes of the layers that convert from and to floats."""
+        for layer in self.layers:
+            if isinstance(layer, Quantization) and isinstance(scale := self._scale(layer), Scale):
+                layer.inputs, layer.scale, layer.axis, layer.block = layer.inputs[:1], scale, 0, 0
+        self._drop_unread()
 
     def _adopt(self) -> None:
         """Lists the orphaned nodes under the layer that computes their value, or under the first that reads it."""

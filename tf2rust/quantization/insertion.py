@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from tf2rust.ops.quantized.scale import LARGEST_SUM
 from tf2rust.quantization.graph import FLOAT, FloatGraph
 from tf2rust.quantization.placement import Placement
 from tf2rust.quantization.products import Product, products_of, write_bias
@@ -21,7 +22,6 @@ from tf2rust.quantization.ranges import STEPS, Quantizer
 LARGEST_WEIGHT = 127
 _LARGEST_BIAS = 1 << 24
 """The largest bias in steps of the sums. Channels with tiny weights and a large bias get coarser weights."""
-_LARGEST_SUM = (1 << 31) - 1
 
 
 def weight_scales(product: Product, x_scale: float) -> np.ndarray:
@@ -41,7 +41,7 @@ def integer_weights(product: Product, scales: np.ndarray) -> np.ndarray:
 def overflows(product: Product) -> bool:
     """Whether a sum of products of 8-bit integers, with the largest activations, can exceed 32 bits."""
     terms = product.weights.size // max(product.channels, 1)
-    return STEPS * LARGEST_WEIGHT * terms + _LARGEST_BIAS > _LARGEST_SUM
+    return STEPS * LARGEST_WEIGHT * terms + _LARGEST_BIAS > LARGEST_SUM
 
 
 def insert(graph: FloatGraph, placement: Placement, quantizers: Mapping[str, Quantizer]) -> FloatGraph:

@@ -21,7 +21,7 @@ import onnx
 from onnx import helper
 
 from tf2rust.quantization.graph import FloatGraph, is_standard, node_label
-from tf2rust.quantization.products import Product
+from tf2rust.quantization.products import Product, is_clamp
 
 _FIRST = (
     "DepthToSpace", "Expand", "Flatten", "Gather", "GlobalMaxPool", "Identity", "MaxPool", "Reshape", "Slice",
@@ -38,7 +38,6 @@ contains.
 """
 _MEANS = ("AveragePool", "GlobalAveragePool", "ReduceMean")
 _SUMS = ("Add", "Mul")
-_CLAMPS = ("Relu", "Clip")
 _FUNCTIONS = frozenset(
     """
     Abs Celu Clip Elu Erf Exp Gelu HardSigmoid HardSwish LeakyRelu Mish Neg Relu Selu Sigmoid Softplus Softsign Swish
@@ -170,7 +169,7 @@ class _Placer:
 
     def _is_clamp_of_layer(self, node: onnx.NodeProto) -> bool:
         """Whether ``node`` is a Relu or Clip that belongs to the layer before."""
-        if node.op_type not in _CLAMPS or any(self.graph.constant(name) is None for name in node.input[1:] if name):
+        if not is_clamp(self.graph, node):
             return False
         x = node.input[0]
         maker = self.graph.makers.get(x)

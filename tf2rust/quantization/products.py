@@ -5,6 +5,7 @@ follows:
 
     Conv → BatchNormalization, Conv → Mul(c) → Add(d)   becomes   Conv with other weights and biases
     MatMul → Mul(c) → Add(d)                            becomes   MatMul with other weights → Add
+    Conv → Squeeze → Add(d) → Relu                      becomes   Conv with other biases → Relu → Squeeze
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from onnx import helper
 
 from tf2rust.quantization.graph import FLOAT, FloatGraph, is_standard, node_label
 
+_CLAMPS = ("Relu", "Clip")
 _SIMPLE_GEMM = {"alpha": 1.0, "beta": 1.0}
 
 
@@ -128,11 +130,61 @@ def _vector(graph: FloatGraph, node: onnx.NodeProto, channels: int) -> np.ndarra
     return given.reshape(-1) if given.size == channels == given.shape[-1] else None
 
 
+@dataclass(frozen=True)
+class _Reader:
+    """The only node that reads a product, perhaps behind nodes that only arrange its axes.
+
+    ``value`` is what it reads, with the channels on ``axis``.
+    """
+
+    node: onnx.NodeProto
+    value: str
+    axis: int
+    moves: list[onnx.NodeProto]
+
+
+def _only_reader(graph: FloatGraph, product: Product) -> _Reader | None:
+    value, moves = product.output, list[onnx.NodeProto]()
+    axis = 1 if product.is_conv else _rank(graph, value) - 1
+    while axis >= 0 and (node := graph.only_reader(value)) is not None:
+        moved = _moved_axis(graph, node, axis)
+        if moved is None:
+            return _Reader(node, value, axis, moves)
+        moves.append(node)
+        value, axis = str(node.output[0]), moved
+    return None
+
+
+def _moved_axis(graph: FloatGraph, node: onnx.NodeProto, axis: int) -> int | None:
+    """Where ``node`` moves the channels from ``axis``; None if it does not move them as a whole, or computes."""
+    before, after = graph.shape(node.input[0]), graph.shape(node.output[0])
+    if before is None or after is None or not is_standard(node):
+        return None
+    if node.op_type == "Transpose":
+        perm = next((list(a.ints) for a in node.attribute if a.name == "perm"), [*range(len(before))][::-1])
+        return perm.index(axis)
+    if node.op_type in ("Squeeze", "Unsqueeze"):
+        axes = graph.constant(node.input[1]) if len(node.input) > 1 else None
+        if axes is None:
+            return None
+        longer = max(len(before), len(after))
+        others = [i for i in range(longer) if i not in {int(a) % longer for a in axes.flat}]
+        if node.op_type == "Unsqueeze":
+            return others[axis]
+        return others.index(axis) if axis in others else None
+    if node.op_type == "Reshape" and axis == len(before) - 1 and before[-1:] == after[-1:]:
+        return len(after) - 1 if isinstance(before[-1], int) and before[-1] else None
+    return None
+
+
 def _fold(graph: FloatGraph, product: Product) -> None:
-    """Folds the nodes behind ``product`` that act on its channels alone."""
+    """Folds the nodes behind ``product`` that act on its channels alone, and moves a Relu or Clip next to it."""
     if product.node.op_type == "MatMul":
         product.bias_add = _bias_add(graph, product)
-    while (reader := graph.only_reader(product.output)) is not None:
+    while (reader := _only_reader(graph, product)) is not None:
+        if reader.moves and is_clamp(graph, reader.node):
+            _clamp_first(graph, product, reader)
+            return
         change = _change(graph, product, reader)
         if change is None:
             return
@@ -140,15 +192,26 @@ def _fold(graph: FloatGraph, product: Product) -> None:
         if not _stays_finite(product, factors, terms):
             return
         product.scale_by(factors)
-        if terms is not None and product.node.op_type == "MatMul" and product.bias_add is None:
-            if reader.op_type != "Add":
-                return
-            product.bias_add, product.bias = reader, terms.astype(FLOAT)
-            graph.index()
-            continue
         if terms is not None:
             product.shift_by(terms)
         _take_output(graph, product, reader)
+
+
+def is_clamp(graph: FloatGraph, node: onnx.NodeProto) -> bool:
+    """Whether ``node`` is a Relu, or a Clip between constants."""
+    return node.op_type in _CLAMPS and all(graph.constant(name) is not None for name in node.input[1:] if name)
+
+
+def _clamp_first(graph: FloatGraph, product: Product, reader: _Reader) -> None:
+    """Clamps the result of ``product`` before its axes are arranged, instead of afterwards."""
+    clamp, made = reader.node, reader.node.output[0]
+    clamped = graph.new_name(f"{product.output}/clamped")
+    graph.infos[clamped] = graph.infos[product.output]
+    clamp.input[0], clamp.output[0] = product.output, clamped
+    reader.moves[0].input[0], reader.moves[-1].output[0] = clamped, made
+    graph.nodes.remove(clamp)
+    graph.insert_after(product.bias_add or product.node, [clamp])
+    graph.index()
 
 
 def _stays_finite(product: Product, factors: np.ndarray, terms: np.ndarray | None) -> bool:
@@ -160,49 +223,43 @@ def _stays_finite(product: Product, factors: np.ndarray, terms: np.ndarray | Non
 
 
 def _bias_add(graph: FloatGraph, product: Product) -> onnx.NodeProto | None:
-    reader = graph.only_reader(product.node.output[0])
-    if reader is None or reader.op_type != "Add":
+    reader = _only_reader(graph, product)
+    if reader is None or reader.moves or reader.node.op_type != "Add":
         return None
     terms = _channel_constant(graph, product, reader)
     if terms is None:
         return None
     product.bias = terms.astype(FLOAT)
-    return reader
+    return reader.node
 
 
-def _take_output(graph: FloatGraph, product: Product, reader: onnx.NodeProto) -> None:
-    """Removes ``reader``, whose output the product computes instead."""
-    last = product.bias_add or product.node
-    graph.nodes.remove(reader)
-    last.output[0] = reader.output[0]
+def _take_output(graph: FloatGraph, product: Product, reader: _Reader) -> None:
+    """Removes the node of ``reader``, whose output the product computes instead."""
+    last = reader.moves[-1] if reader.moves else product.bias_add or product.node
+    graph.nodes.remove(reader.node)
+    last.output[0] = reader.node.output[0]
     graph.index()
 
 
-def _change(graph: FloatGraph, product: Product, node: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray | None] | None:
-    """The factor and the term per channel by which ``node`` changes the result of ``product``; None for other nodes."""
-    if node.op_type == "BatchNormalization" and node.input[0] == product.output and len(node.output) == 1:
-        if product.node.op_type == "MatMul" and product.bias_add is None:
-            return None
-        axis = 1 if product.is_conv else _rank(graph, product.output) - 1
-        if axis != 1:
-            return None
-        return _batch_normalization(graph, node)
+def _change(graph: FloatGraph, product: Product, reader: _Reader) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """The factor and the term per channel by which a node changes the result of ``product``; None for other nodes."""
+    node = reader.node
+    is_first = node.input[0] == reader.value
+    if node.op_type == "BatchNormalization" and is_first and len(node.output) == 1:
+        return _batch_normalization(graph, node) if reader.axis == 1 else None
     if node.op_type not in ("Add", "Sub", "Mul", "Div"):
         return None
-    numbers = _channel_constant(graph, product, node)
+    numbers = _channel_constant(graph, product, reader)
     if numbers is None:
         return None
     ones = np.ones(product.channels)
-    is_first = node.input[0] == product.output
     if node.op_type == "Add":
         return ones, numbers
-    if node.op_type == "Sub" and (product.node.op_type != "MatMul" or product.bias_add is not None):
+    if node.op_type == "Sub":
         return (ones, -numbers) if is_first else (-ones, numbers)
     if node.op_type == "Mul":
         return numbers, None
-    if node.op_type == "Div" and is_first and numbers.all():
-        return 1 / numbers, None
-    return None
+    return (1 / numbers, None) if is_first and numbers.all() else None
 
 
 def _batch_normalization(graph: FloatGraph, node: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray] | None:
@@ -218,16 +275,17 @@ def _batch_normalization(graph: FloatGraph, node: onnx.NodeProto) -> tuple[np.nd
         return factors, beta - mean * factors
 
 
-def _channel_constant(graph: FloatGraph, product: Product, node: onnx.NodeProto) -> np.ndarray | None:
+def _channel_constant(graph: FloatGraph, product: Product, reader: _Reader) -> np.ndarray | None:
     """The constant operand of a binary operator as one number per channel; None if it has other axes."""
-    others = [name for name in node.input if name != product.output]
-    numbers = graph.constant(others[0]) if len(others) == 1 and len(node.input) == 2 else None
-    rank = _rank(graph, product.output)
+    others = [name for name in reader.node.input if name != reader.value]
+    numbers = graph.constant(others[0]) if len(others) == 1 and len(reader.node.input) == 2 else None
+    rank = _rank(graph, reader.value)
     if numbers is None or numbers.dtype != FLOAT or numbers.ndim > rank or not np.isfinite(numbers).all():
         return None
-    axis = 1 if product.is_conv else rank - 1
     shape = (1,) * (rank - numbers.ndim) + numbers.shape
-    if any(size != 1 for i, size in enumerate(shape) if i != axis) or shape[axis] not in (1, product.channels):
+    if any(size != 1 for i, size in enumerate(shape) if i != reader.axis):
+        return None
+    if shape[reader.axis] not in (1, product.channels):
         return None
     return np.broadcast_to(np.asarray(numbers, np.float64).reshape(-1), product.channels)
 

@@ -87,7 +87,7 @@ def bound(keyword: str, pattern: Expr, value: Expr, indent: int) -> list[str]:
         return [
             f"{keyword} {pattern.brackets[0]}",
             *(f"    {line}" for item in pattern.items for line in layout(item, indent + INDENT, "", ",")),
-            f"{pattern.brackets[1]} = {value};",
+            *layout(value, indent, f"{pattern.brackets[1]} = ", ";"),
         ]
     return [single]
 

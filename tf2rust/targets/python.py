@@ -54,7 +54,7 @@ def python_package(interface: Interface) -> dict[str, str]:
         module = f"{module}_model"
     names = Names()
     arguments = [names.unique(snake_case(tensor.name)) for tensor in interface.inputs]
-    types = _types((*interface.inputs, *interface.outputs))
+    inputs, types = _types(interface.inputs), _types((*interface.inputs, *interface.outputs))
     has_arrow = all(found.arrow or found.dtype == "bool" for found in types)
     # Tables are scored batch by batch, which needs an input and no state between the batches.
     tabular = bool(interface.inputs) and not interface.states and has_arrow
@@ -63,8 +63,10 @@ def python_package(interface: Interface) -> dict[str, str]:
         "module": module,
         "description": interface.title,
         "comment": rust_comment(interface.model_name),
-        "inputs": _types(interface.inputs),
+        "inputs": inputs,
         "outputs": _types(interface.outputs),
+        "borrows": any(found.numpy == found.rust for found in inputs),
+        "has_numbers": any(found.arrow for found in types),
         "has_text_inputs": any(tensor.dtype == TEXT for tensor in interface.inputs),
         "has_text_outputs": any(tensor.dtype == TEXT for tensor in interface.outputs),
         "has_bool_inputs": any(tensor.dtype == "bool" for tensor in interface.inputs),

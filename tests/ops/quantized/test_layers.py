@@ -10,7 +10,7 @@ import pytest
 
 from tests.ops.conftest import Results
 from tests.ops.contrib.merged import Merged
-from tests.ops.nodes import check_node, floats, named
+from tests.ops.nodes import check_node, floats, integers, named
 from tests.ops.quantized import dynamic
 from tests.ops.quantized.qdq import Graph, Quantized, packed_int4, quantized, small, weights
 from tf2rust.conversion import match_layers
@@ -170,6 +170,20 @@ def _again(g: Quantized) -> list[str]:
     ]
 
 
+def _embedding(*, reader: str = "") -> Any:
+    """Rows of a table that a product of integers reads, and perhaps another operator too."""
+
+    def build(g: Quantized) -> list[str]:
+        table = floats(9, 10) * 3
+        table[4, :3] = np.inf, -np.inf, 1e9
+        rows = g.op("Gather", g.constant(table, "float32"), g.input(integers(3, 5, low=-9, high=9)))
+        x = g.dequantize(g.quantize(rows, 0.02, 100), 0.02, 100)
+        made = g.quantize(g.op("MatMul", x, g.kernel(weights(10, 6))), 0.4, 120)
+        return [made, g.op(reader, rows)] if reader else [made]
+
+    return build
+
+
 CONV = "Transpose QuantizedConv2D Transpose"
 DEPTHWISE = "Transpose QuantizedDepthwiseConv2D Transpose"
 GRAPHS: dict[str, Graph] = {
@@ -209,6 +223,8 @@ GRAPHS: dict[str, Graph] = {
     "dense_bias_between_steps": quantized(
         "QuantizedDense Add QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
     ),
+    "embedding": quantized("Embedding QuantizedDense", _embedding()),
+    "embedding_of_floats_too": quantized("Embedding QuantizeLinear QuantizedDense Activation", _embedding(reader="Relu")),
     "shared": quantized(
         "DequantizeLinear Transpose QuantizedConv2D QuantizedConv2D Transpose DequantizeLinear Add Transpose "
         "DequantizeLinear Add Transpose QuantizedAdd QuantizeLinear Transpose Transpose",

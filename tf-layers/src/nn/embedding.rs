@@ -5,7 +5,7 @@ use crate::error::{Result, require};
 use crate::tensor::index::find;
 use crate::tensor::{Index, Outside, View, ViewMut};
 
-/// Looks up a row of a table for every index.
+/// Looks up a row of a table for every index. The table of a quantized model holds integers.
 ///
 /// ```
 /// use tf_layers::prelude::*;
@@ -21,19 +21,19 @@ use crate::tensor::{Index, Outside, View, ViewMut};
 /// # Ok::<(), tf_layers::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Embedding<'w> {
+pub struct Embedding<'w, T = f32> {
     /// The name of the index tensor for error messages.
     pub input: &'static str,
     /// The table `[rows, dim]`.
-    pub table: View<'w, f32, 2>,
+    pub table: View<'w, T, 2>,
     /// How indices outside the table are handled.
     pub outside: Outside,
 }
 
-impl<'w> Embedding<'w> {
+impl<'w, T: Copy> Embedding<'w, T> {
     /// Looks up rows of `table` `[rows, dim]`. Indices outside the table are errors, which call the input `x`.
     #[must_use]
-    pub const fn new(table: View<'w, f32, 2>) -> Self {
+    pub const fn new(table: View<'w, T, 2>) -> Self {
         Self { input: "x", table, outside: Outside::Error }
     }
 
@@ -46,15 +46,15 @@ impl<'w> Embedding<'w> {
         &self,
         _: &mut Context<'_>,
         x: View<'_, I, P>,
-        mut y: ViewMut<'y, f32, R>,
-    ) -> Result<View<'y, f32, R>> {
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
         let ([rows, dim], x) = (self.table.dims(), x.as_slice()?);
         require(y.rows() == x.len() && y.columns() == dim, "y", "have one row of the table for each index")?;
         self.look_up(rows, dim, x, y.as_mut_slice()?)?;
         Ok(y.into_view())
     }
 
-    fn look_up<I: Index>(&self, rows: usize, dim: usize, x: &[I], y: &mut [f32]) -> Result<()> {
+    fn look_up<I: Index>(&self, rows: usize, dim: usize, x: &[I], y: &mut [T]) -> Result<()> {
         let table = self.table.as_slice()?;
         for position in 0..x.len() {
             let row = find(self.input, self.outside, rows, x, position)?;

@@ -9,7 +9,7 @@
 //! | matrices | [`MatMul`], [`determinant`], [`diagonal`], [`trilu`] |
 //! | images | [`Resize`], [`GridSample`], [`RoiAlign`], [`NonMaxSuppression`], [`Col2Im`] |
 //! | parameters known at run time | [`Integers`], [`SliceRanges`], [`Padding`], [`ResizeTarget`], [`reshape_dims`], [`broadcast_dims`], [`tile_dims`], [`squeeze_dims`], [`unsqueeze_dims`], [`split_range`], [`axes_last`], [`axes_last_dims`] |
-//! | others | [`Quantization`], [`mel_weight_matrix`], [`range`], loops and branches ([`trip_count`], [`is_true`], [`scan_slice`], [`scan_write`]) |
+//! | others | [`Quantization`], [`PerTensorQuantization`], [`mel_weight_matrix`], [`range`], loops and branches ([`trip_count`], [`is_true`], [`scan_slice`], [`scan_write`]) |
 //!
 //! An operator is a function, or a struct if it has several attributes. A struct has public fields and, where not all of
 //! them are required, a `new` or `Default` with the defaults of ONNX. Prefer struct update syntax
@@ -103,7 +103,7 @@ pub use parameters::{
     Integers, axes_last, axes_last_dims, broadcast_dims, reshape_dims, split_range, squeeze_dims, tile_dims,
     unsqueeze_dims,
 };
-pub use quantize::{Quantization, Quantized};
+pub use quantize::{PerTensorQuantization, Quantization, Quantized};
 pub use range::{range, range_len};
 pub use reduce::Reduce;
 pub use resize::{AspectRatio, Coordinates, Interpolation, Resize, ResizeTarget};

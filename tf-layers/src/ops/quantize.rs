@@ -31,7 +31,7 @@ mod sealed {
 }
 
 macro_rules! quantized_integers {
-    ($($t:ty: $low:expr, $high:expr, $convert:expr $(, $quantize_all:item)?;)+) => {$(
+    ($($t:ty, $wide:ty: $low:expr, $high:expr, $convert:expr $(, $quantize_all:item)?;)+) => {$(
         impl Quantized for $t {}
 
         impl sealed::Arithmetic for $t {
@@ -43,7 +43,7 @@ macro_rules! quantized_integers {
             }
             #[inline(always)]
             fn minus(self, zero: Self) -> f32 {
-                (i64::from(self) - i64::from(zero)) as f32
+                (<$wide>::from(self) - <$wide>::from(zero)) as f32
             }
             $($quantize_all)?
         }
@@ -53,7 +53,7 @@ macro_rules! quantized_integers {
 macro_rules! bytes {
     ($($t:ty)+) => {
         quantized_integers!($(
-            $t: <$t>::MIN, <$t>::MAX, |x: i64| x as $t,
+            $t, i32: <$t>::MIN, <$t>::MAX, |x: i64| x as $t,
             fn quantize_all(isa: Isa, x: &[f32], scale: f32, zero: Self, y: &mut [Self]) {
                 let bounds = [<$t>::MIN.into(), <$t>::MAX.into()];
                 quantize_bytes(isa, x, scale, zero.into(), bounds, <$t>::bits_mut(y));
@@ -64,13 +64,13 @@ macro_rules! bytes {
 
 macro_rules! primitive_integers {
     ($($t:ty)+) => {
-        quantized_integers!($($t: <$t>::MIN, <$t>::MAX, |x: i64| x as $t;)+);
+        quantized_integers!($($t, i64: <$t>::MIN, <$t>::MAX, |x: i64| x as $t;)+);
     };
 }
 
 macro_rules! narrow_integers {
     ($($t:ty)+) => {
-        quantized_integers!($($t: <$t>::LOWEST, <$t>::HIGHEST, <$t>::from_i64;)+);
+        quantized_integers!($($t, i64: <$t>::LOWEST, <$t>::HIGHEST, <$t>::from_i64;)+);
     };
 }
 
@@ -95,6 +95,64 @@ bytes!(i8 u8);
 primitive_integers!(i16 u16 i32);
 narrow_integers!(I4 U4 I2 U2);
 quantized_floats!(F8E4M3FN F8E4M3FNUZ F8E5M2 F8E5M2FNUZ F4E2M1);
+
+/// A quantization with one constant scale and zero point.
+///
+/// ```
+/// use tf_layers::ops::PerTensorQuantization;
+/// use tf_layers::prelude::*;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// let layer = PerTensorQuantization { scale: 0.5, zero_point: 10_u8 };
+/// let mut y = [0; 3];
+/// let y = layer.quantize(cx, View::new(&[0.0, 1.0, -9.0], [3])?, ViewMut::new(&mut y, [3])?)?;
+/// assert_eq!(y.as_slice()?, [10, 12, 0]);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PerTensorQuantization<T> {
+    /// The difference between two numbers whose integers are neighbours.
+    pub scale: f32,
+    /// The integer of 0.
+    pub zero_point: T,
+}
+
+impl<T: Quantized> PerTensorQuantization<T> {
+    /// Computes y = round(x/scale) + zero point, saturated. Ties round to even. NaN becomes the zero point.
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
+    pub fn quantize<'y, const R: usize>(
+        &self,
+        cx: &mut Context<'_>,
+        x: View<'_, f32, R>,
+        mut y: ViewMut<'y, T, R>,
+    ) -> Result<View<'y, T, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        T::quantize_all(cx.isa, x.as_slice()?, self.scale, self.zero_point, y.as_mut_slice()?);
+        Ok(y.into_view())
+    }
+
+    /// Computes y = scale·(x − zero point).
+    ///
+    /// # Errors
+    ///
+    /// If y does not have the dims of x.
+    pub fn dequantize<'y, const R: usize>(
+        &self,
+        _: &mut Context<'_>,
+        x: View<'_, T, R>,
+        mut y: ViewMut<'y, f32, R>,
+    ) -> Result<View<'y, f32, R>> {
+        check_dims(&x.dims(), &y.dims())?;
+        for (&x, y) in x.as_slice()?.iter().zip(y.as_mut_slice()?) {
+            *y = x.minus(self.zero_point) * self.scale;
+        }
+        Ok(y.into_view())
+    }
+}
 
 /// The granularity of a quantization: which elements share a scale and zero point.
 ///

@@ -23,6 +23,8 @@ _INDICES = ("float32", "int32", "int64", "uint8", "int8")
 class Embedding(Layer):
     """``table[x]``: [...] → [..., dim]. Indices are integers, or floats, which are truncated.
 
+    The table holds float32 numbers or, if only a layer on integers reads them, 8-bit integers.
+
     ``outside`` says what happens to an index outside the table: ``error``; ``from_end``, where negative indices count
     from the end and others are an error; or ``row``, where they give the last row of the table, which no index reaches.
     """

@@ -26,6 +26,7 @@ from tf2rust.ops.indexing.reverse_sequence import ReverseSequence
 from tf2rust.ops.indexing.scatter import ScatterElements, ScatterND
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.indexing.tensor_scatter import TensorScatter
+from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, Item, Operand, array, some, string, struct
 
 _OPS = "tf_layers::ops"
@@ -45,7 +46,8 @@ def _(layer: Embedding, weights: Weights) -> LayerField:
         table=view.of("new")(weights.get("embeddings"), array(layer.table.shape)).tried(),
         outside=outside(layer.outside, len(layer.table)),
     )
-    return LayerField(embedding.generic("'w"), value)
+    dtype = "" if layer.y.dtype == "float32" else f", {rust_type(layer.y.dtype)}"
+    return LayerField(embedding.generic(f"'w{dtype}"), value)
 
 
 def outside(outside: str, rows: int) -> Expr:

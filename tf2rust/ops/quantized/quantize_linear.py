@@ -14,6 +14,7 @@ from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInf
 from tf2rust.ops.core.layer import Layer, Perm
 from tf2rust.ops.core.pattern import Match, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.quantized.scale import Scale, plain_scales
 
 SMALL = ("int8", "uint8")
 _FLOATS = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float4_e2m1fn")
@@ -22,7 +23,7 @@ _QUANTIZED = (*SMALL, "int16", "uint16", "int32", "int4", "uint4", "int2", "uint
 
 @dataclass(eq=False, kw_only=True)
 class Quantization(Layer):
-    """The inputs are the tensor, its scales and, optionally, its zero points.
+    """The inputs are the tensor and, without ``scale``, its scales and perhaps its zero points.
 
     There is one scale, one per position on ``axis``, or one per ``block`` elements along it.
     """
@@ -31,6 +32,13 @@ class Quantization(Layer):
 
     axis: int
     block: int
+    scale: Scale | None = None
+    """The scale and the zero point of all elements if they are constants of the model."""
+
+    def params(self) -> dict[str, object]:
+        if self.scale is not None:
+            return {"scale": plain_scales([self.scale.scale]), "zero_point": self.scale.zero_point}
+        return {"axis": self.axis, "block": self.block}
 
     def propagate_transpose(self, perms: Sequence[Perm | None]) -> tuple[Layer, Perm] | None:
         perm = perms[0]
@@ -42,7 +50,7 @@ class Quantization(Layer):
     @property
     def is_single(self) -> bool:
         """Whether all elements have one scale."""
-        return product(self.inputs[1].shape) == 1
+        return self.scale is not None or product(self.inputs[1].shape) == 1
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         """The scales must not be computed from the batch, or lie along it."""

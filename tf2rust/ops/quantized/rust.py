@@ -10,7 +10,7 @@ from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.pooling import QuantizedAverage, QuantizedAveragePooling, QuantizedMean
 from tf2rust.ops.quantized.products import QuantizedConv, QuantizedDense, QuantizedProduct
 from tf2rust.ops.quantized.quantize_linear import Quantization, QuantizeLinear
-from tf2rust.rust.literals import rust_f32
+from tf2rust.rust.literals import rust_f32, rust_type
 from tf2rust.rust.tree import Expr, Item, array, expr, some, struct
 
 _NN = "tf_layers::nn"
@@ -24,17 +24,23 @@ def _(layer: MatMulInteger, site: Site) -> Expr:
 
 @layer_field.register
 def _(layer: Quantization, weights: Weights) -> LayerField:
+    if layer.scale is not None:
+        single = Item("tf_layers::ops::PerTensorQuantization")
+        value = struct(single, scale=expr(rust_f32(layer.scale.scale)), zero_point=layer.scale.zero_point)
+        return LayerField(single.generic(rust_type(layer.scale.dtype)), value)
     quantization = Item("tf_layers::ops::Quantization")
     return LayerField(quantization, struct(quantization, axis=layer.axis, block=layer.block))
 
 
 @layer_call.register
 def _(layer: Quantization, site: Site) -> Expr:
+    method = "quantize" if isinstance(layer, QuantizeLinear) else "dequantize"
+    if layer.scale is not None:
+        return site.field.method(method, CX, *site.inputs, *site.outputs)
     x, scales, *given = site.inputs
     zeros = given[0] if given else None
     if zeros is not None and layer.inputs[2].rank != layer.inputs[1].rank:
         zeros = zeros.method("reshape", site.dims(layer.inputs[1].shape)).tried()
-    method = "quantize" if isinstance(layer, QuantizeLinear) else "dequantize"
     return site.field.method(method, CX, x, scales, some(zeros), *site.outputs)
 
 
