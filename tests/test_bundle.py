@@ -229,8 +229,8 @@ def test_all_reasons_are_listed(copies: list[Path], tmp_path: Path) -> None:
 
 _ARGUMENTS: Mapping[str, tuple[list[str], int, str]] = {
     "one model": (["mnist_v2"], 2, "give the folders of at least two models"),
-    "one model twice": (["mnist_v2", "mnist_v2"], 1, "are both called `mnist-v2` in Rust; convert one of them with"),
-    "its crate": (["mnist_v2", "mnist_v2/rust_generated_code"], 1, "are both called `mnist-v2`"),
+    "one model twice": (["mnist_v2", "mnist_v2"], 1, "mnist_v2 is given twice; give it once"),
+    "its crate": (["mnist_v2", "mnist_v2/rust_generated_code"], 1, "is given twice; give it once"),
     "no folder": (["mnist_v2", "nothing"], 1, "nothing is not the output of a conversion"),
     "a file": (["mnist_v2", "mnist_v2.onnx"], 1, "mnist_v2.onnx is not the output of a conversion"),
     "a bundle": (["mnist_v2", "all models"], 1, "is a bundle of several models"),
