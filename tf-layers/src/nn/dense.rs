@@ -5,8 +5,7 @@ use crate::error::{Result, check_bias, check_len, require};
 use crate::gemm::{Linear, Matrix, RowMajor};
 use crate::nn::kernel_matrix::Product;
 use crate::nn::{Activation, KernelMatrix};
-use crate::simd::Isa;
-use crate::tensor::{Buffer, Columns, View, ViewMut, check_rows, len};
+use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 
 /// A fully connected layer: y = activation(x·kernel + bias) along the last axis of x.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +39,7 @@ impl<K: KernelMatrix> Dense<'_, K> {
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
         let accumulate = y.accumulates();
-        K::dense(self, cx.isa, cx.scratch, x.rows(), x.as_slice()?, Columns::of(&mut y), accumulate)?;
+        K::dense(self, cx, x.rows(), x.as_slice()?, Columns::of(&mut y), accumulate)?;
         Ok(y.into_view())
     }
 
@@ -48,8 +47,7 @@ impl<K: KernelMatrix> Dense<'_, K> {
     #[inline(always)]
     pub(crate) fn compute(
         &self,
-        isa: Isa,
-        scratch: &mut Buffer<f32>,
+        cx: &mut Context<'_>,
         rows: usize,
         x: &[f32],
         mut y: Columns<'_>,
@@ -67,10 +65,10 @@ impl<K: KernelMatrix> Dense<'_, K> {
         }
         let (rectifier, rest) = self.activation.split();
         let linear = Linear { bias: self.bias, accumulate, rectifier };
-        let product = Product { isa, group: 0, m: rows, linear, ldc: y.of, c: y.from(0) };
-        self.kernel.multiply(product, RowMajor { data: x, stride: k }, scratch)?;
+        let product = Product { group: 0, m: rows, linear, ldc: y.of, c: y.from(0) };
+        self.kernel.multiply(cx, product, RowMajor { data: x, stride: k })?;
         if let Some(rest) = rest {
-            y.activate(isa, rest, n);
+            y.activate(cx.isa, rest, n);
         }
         Ok(())
     }

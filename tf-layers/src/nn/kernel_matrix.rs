@@ -1,12 +1,13 @@
 //! The kernels of layers that compute in `f32`: floats, or weights that take fewer bits.
 
+use crate::Context;
 use crate::checked::{part, part_mut};
 use crate::error::{Result, check_len};
 use crate::gemm::im2col::Windows;
 use crate::gemm::{Epilogue, Gemm, Lhs, Linear, Matrix, RowMajor, Scaled, ScaledMatrix, Weight, widen};
 use crate::nn::{Conv2d, Dense};
 use crate::simd::{F32, F32BF16, F32F16, F32I8, Isa, MAX_NR, PANEL, SmallWeights};
-use crate::tensor::{BF16, Buffer, Columns, F16, len};
+use crate::tensor::{BF16, Columns, F16, len};
 
 /// The kernel of a [`Dense`] layer or of a convolution: a [`Matrix`] of `f32`, [`F16`] or [`BF16`], or a [`ScaledMatrix`].
 ///
@@ -22,7 +23,6 @@ const STRIP: usize = MAX_NR;
 
 /// C = linear(A·B), where B is matrix `group` of a kernel. C has `m` rows, `ldc` elements apart.
 pub(crate) struct Product<'a> {
-    pub isa: Isa,
     pub group: usize,
     pub m: usize,
     pub linear: Linear<'a>,
@@ -31,7 +31,7 @@ pub(crate) struct Product<'a> {
 }
 
 pub(crate) mod sealed {
-    use super::{Buffer, Columns, Conv2d, Dense, F32, Isa, Product, Result, RowMajor, Windows};
+    use super::{Columns, Context, Conv2d, Dense, F32, Product, Result, RowMajor, Windows};
 
     /// What a product must know of its kernel.
     pub(crate) trait Operand: Copy {
@@ -42,23 +42,16 @@ pub(crate) mod sealed {
             Ok(())
         }
         /// The product with the rows of a matrix.
-        fn multiply(
-            self,
-            product: Product<'_>,
-            a: RowMajor<'_, f32>,
-            scratch: &mut Buffer<f32>,
-        ) -> Result<()>;
+        fn multiply(&self, cx: &mut Context<'_>, product: Product<'_>, a: RowMajor<'_, f32>) -> Result<()>;
         /// The product with the windows of images.
-        fn convolve(self, product: Product<'_>, a: Windows<'_, F32>, scratch: &mut Buffer<f32>)
-        -> Result<()>;
+        fn convolve(&self, cx: &mut Context<'_>, product: Product<'_>, a: Windows<'_, F32>) -> Result<()>;
     }
 
     /// The layers with this kernel. Not generic, so that a program has one copy of the matrix products.
     pub(crate) trait Compiled: Operand {
         fn dense(
             layer: &Dense<'_, Self>,
-            isa: Isa,
-            scratch: &mut Buffer<f32>,
+            cx: &mut Context<'_>,
             rows: usize,
             x: &[f32],
             y: Columns<'_>,
@@ -66,8 +59,7 @@ pub(crate) mod sealed {
         ) -> Result<()>;
         fn conv(
             layer: &Conv2d<'_, Self>,
-            isa: Isa,
-            scratch: &mut Buffer<f32>,
+            cx: &mut Context<'_>,
             x: (&[f32], [usize; 4]),
             y: (Columns<'_>, [usize; 3]),
             accumulate: bool,
@@ -83,24 +75,22 @@ macro_rules! compiled {
         impl sealed::Compiled for $kernel {
             fn dense(
                 layer: &Dense<'_, Self>,
-                isa: Isa,
-                scratch: &mut Buffer<f32>,
+                cx: &mut Context<'_>,
                 rows: usize,
                 x: &[f32],
                 y: Columns<'_>,
                 accumulate: bool,
             ) -> Result<()> {
-                layer.compute(isa, scratch, rows, x, y, accumulate)
+                layer.compute(cx, rows, x, y, accumulate)
             }
             fn conv(
                 layer: &Conv2d<'_, Self>,
-                isa: Isa,
-                scratch: &mut Buffer<f32>,
+                cx: &mut Context<'_>,
                 x: (&[f32], [usize; 4]),
                 y: (Columns<'_>, [usize; 3]),
                 accumulate: bool,
             ) -> Result<()> {
-                layer.compute(isa, scratch, x, y, accumulate)
+                layer.compute(cx, x, y, accumulate)
             }
         }
     )+};
@@ -114,13 +104,13 @@ impl Operand for Matrix<'_> {
         [self.groups(), self.rows(), self.cols()]
     }
     #[inline(always)]
-    fn multiply(self, product: Product<'_>, a: RowMajor<'_, f32>, _: &mut Buffer<f32>) -> Result<()> {
-        product.by_floats(&self, a);
+    fn multiply(&self, cx: &mut Context<'_>, product: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
+        product.by_floats(cx.isa, self, a);
         Ok(())
     }
     #[inline(always)]
-    fn convolve(self, product: Product<'_>, a: Windows<'_, F32>, _: &mut Buffer<f32>) -> Result<()> {
-        product.by_floats(&self, a);
+    fn convolve(&self, cx: &mut Context<'_>, product: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
+        product.by_floats(cx.isa, self, a);
         Ok(())
     }
 }
@@ -133,17 +123,17 @@ macro_rules! small_floats {
                 [self.groups(), self.rows(), self.cols()]
             }
             #[inline(always)]
-            fn multiply(self, p: Product<'_>, a: RowMajor<'_, f32>, scratch: &mut Buffer<f32>) -> Result<()> {
+            fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
                 if p.m >= MANY_ROWS {
-                    return p.widened::<$product>(&self, None, a, scratch);
+                    return p.widened::<$product>(cx, self, None, a);
                 }
                 let epilogue = p.linear;
-                p.by_small::<$product, _>(&self, epilogue, a);
+                p.by_small::<$product, _>(cx.isa, self, epilogue, a);
                 Ok(())
             }
             #[inline(always)]
-            fn convolve(self, p: Product<'_>, a: Windows<'_, F32>, scratch: &mut Buffer<f32>) -> Result<()> {
-                p.widened::<$product>(&self, None, a, scratch)
+            fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
+                p.widened::<$product>(cx, self, None, a)
             }
         }
     )+};
@@ -172,27 +162,27 @@ impl Operand for ScaledMatrix<'_> {
         check_len("scales", len(&[groups, columns])?, self.scales.len())
     }
     #[inline(always)]
-    fn multiply(self, p: Product<'_>, a: RowMajor<'_, f32>, scratch: &mut Buffer<f32>) -> Result<()> {
+    fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
         let scales = self.scales(p.group);
         if p.m >= MANY_ROWS {
-            return p.widened::<F32I8>(&self.integers, Some(scales), a, scratch);
+            return p.widened::<F32I8>(cx, &self.integers, Some(scales), a);
         }
         let epilogue = Scaled { scales, linear: p.linear };
-        p.by_small::<F32I8, _>(&self.integers, epilogue, a);
+        p.by_small::<F32I8, _>(cx.isa, &self.integers, epilogue, a);
         Ok(())
     }
     #[inline(always)]
-    fn convolve(self, p: Product<'_>, a: Windows<'_, F32>, scratch: &mut Buffer<f32>) -> Result<()> {
+    fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
         let scales = self.scales(p.group);
-        p.widened::<F32I8>(&self.integers, Some(scales), a, scratch)
+        p.widened::<F32I8>(cx, &self.integers, Some(scales), a)
     }
 }
 
 impl Product<'_> {
     /// The product with panels of floats.
     #[inline(always)]
-    fn by_floats(self, b: &Matrix<'_>, a: impl Lhs<F32>) {
-        let Self { isa, group, m, linear, ldc, c } = self;
+    fn by_floats(self, isa: Isa, b: &Matrix<'_>, a: impl Lhs<F32>) {
+        let Self { group, m, linear, ldc, c } = self;
         Gemm::from_matrix(b, group).linear(linear).ldc(ldc).run_parallel(isa, m, a, c);
     }
 
@@ -200,6 +190,7 @@ impl Product<'_> {
     #[inline(always)]
     fn by_small<T: SmallWeights, E: Epilogue<f32, Output = f32>>(
         self,
+        isa: Isa,
         b: &Matrix<'_, T::B>,
         epilogue: E,
         a: RowMajor<'_, f32>,
@@ -207,24 +198,25 @@ impl Product<'_> {
         T::B: Weight,
     {
         let gemm = Gemm::<T, E>::with_epilogue(b.group(self.group), b.rows(), b.cols(), epilogue);
-        gemm.ldc(self.ldc).run_parallel(self.isa, self.m, a, self.c);
+        gemm.ldc(self.ldc).run_parallel(isa, self.m, a, self.c);
     }
 
-    /// The product with weights that are widened to `scratch`, some columns at a time.
+    /// The product with weights that are widened to scratch memory, some columns at a time.
     #[inline(always)]
     fn widened<T: SmallWeights>(
         self,
+        cx: &mut Context<'_>,
         b: &Matrix<'_, T::B>,
         scales: Option<&[f32]>,
         a: impl Lhs<F32>,
-        scratch: &mut Buffer<f32>,
     ) -> Result<()>
     where
         T::B: Weight,
     {
-        let Self { isa, group, m, linear, ldc, c } = self;
+        let Self { group, m, linear, ldc, c } = self;
         let (k, n) = (b.rows(), b.cols());
-        let strip = scratch.write(len(&[k, STRIP.min(n.next_multiple_of(PANEL))])?)?;
+        let isa = cx.isa;
+        let strip = cx.scratch.write(len(&[k, STRIP.min(n.next_multiple_of(PANEL))])?)?;
         for first in (0..n).step_by(STRIP) {
             let columns = first..n.min(first + STRIP);
             let scales = scales.map(|scales| part(scales, columns.clone()));

@@ -7,8 +7,7 @@ use crate::gemm::im2col::Windows;
 use crate::gemm::{Linear, Matrix};
 use crate::nn::kernel_matrix::Product;
 use crate::nn::{Activation, Dense, KernelMatrix};
-use crate::simd::Isa;
-use crate::tensor::{Buffer, Columns, View, ViewMut, check_dims, len};
+use crate::tensor::{Columns, View, ViewMut, check_dims, len};
 use crate::window::{Axis, window_axes};
 
 /// A convolution over images `[batch, height, width, channels]`.
@@ -153,7 +152,7 @@ impl<'w, K: KernelMatrix> Conv1d<'w, K> {
         let accumulate = y.accumulates();
         let to = [outputs, 1, length];
         let x = (x.as_slice()?, [batch, 1, width, channels]);
-        K::conv(&self.as_2d(), cx.isa, cx.scratch, x, (Columns::of(&mut y), to), accumulate)?;
+        K::conv(&self.as_2d(), cx, x, (Columns::of(&mut y), to), accumulate)?;
         Ok(y.into_view())
     }
 }
@@ -212,7 +211,7 @@ impl<K: KernelMatrix> Conv2d<'_, K> {
         let [outputs, height, width, _] = y.dims();
         let accumulate = y.accumulates();
         let to = [outputs, height, width];
-        K::conv(self, cx.isa, cx.scratch, (x.as_slice()?, x.dims()), (Columns::of(&mut y), to), accumulate)?;
+        K::conv(self, cx, (x.as_slice()?, x.dims()), (Columns::of(&mut y), to), accumulate)?;
         Ok(y.into_view())
     }
 
@@ -220,8 +219,7 @@ impl<K: KernelMatrix> Conv2d<'_, K> {
     #[inline(always)]
     pub(crate) fn compute(
         &self,
-        isa: Isa,
-        scratch: &mut Buffer<f32>,
+        cx: &mut Context<'_>,
         (x, from): (&[f32], [usize; 4]),
         (mut y, to): (Columns<'_>, [usize; 3]),
         accumulate: bool,
@@ -247,7 +245,7 @@ impl<K: KernelMatrix> Conv2d<'_, K> {
         }
         if groups == 1 && self.is_pointwise() {
             let Self { kernel, bias, activation, .. } = *self;
-            return K::dense(&Dense { kernel, bias, activation }, isa, scratch, pixels, x, y, accumulate);
+            return K::dense(&Dense { kernel, bias, activation }, cx, pixels, x, y, accumulate);
         }
         let (rectifier, rest) = self.activation.split();
         let depth = channels / groups;
@@ -256,11 +254,11 @@ impl<K: KernelMatrix> Conv2d<'_, K> {
             let bias = self.bias.map(|bias| part(bias, first..first + n));
             let linear = Linear { bias, accumulate, rectifier: rectifier.columns(first..first + n) };
             let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
-            let product = Product { isa, group, m: pixels, linear, ldc: y.of, c: y.from(first) };
-            self.kernel.convolve(product, windows, scratch)?;
+            let product = Product { group, m: pixels, linear, ldc: y.of, c: y.from(first) };
+            self.kernel.convolve(cx, product, windows)?;
         }
         if let Some(rest) = rest {
-            y.activate(isa, rest, out_channels);
+            y.activate(cx.isa, rest, out_channels);
         }
         Ok(())
     }
