@@ -10,6 +10,7 @@ from typing import Any
 from bench import networks, vision
 from bench.networks import Make
 from demo.models import dgaintel, magika
+from tf2rust.quantization.settings import Settings
 
 FLOAT = "f32"
 INT8 = "int8"
@@ -70,6 +71,13 @@ def _variant(name: str, about: str, batches: tuple[int, ...] = (1, 64), **change
 MODELS = (
     *_FLOAT_MODELS,
     _variant("mnist_cnn_int8", "mnist_cnn, quantized", precision=INT8, quantized="static"),
+    _variant(
+        "mnist_cnn_f16",
+        "mnist_cnn with weights in float16",
+        (1,),
+        precision="f16",
+        options={"quantization": Settings("", weights="f16")},
+    ),
     _variant("lstm_int8", "lstm with quantized weights", precision=INT8, quantized="dynamic"),
     _variant("encoder_int8", "encoder with quantized weights", precision=INT8, quantized="dynamic"),
     _variant("mobilenet_v2_int8", "mobilenet_v2, quantized", precision=INT8, quantized="static"),

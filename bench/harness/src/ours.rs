@@ -101,6 +101,7 @@ crates! {
     encoder: EncoderModel, [tokens: i32], logits;
     speech_block: SpeechBlockModel, [frames: f32], features;
     unet: UnetModel, [image: f32], mask;
+    mnist_cnn_f16: MnistCnnF16Model, [pixels: f32], digits;
     mnist_cnn_int8: MnistCnnInt8Model, [pixels: f32], digits;
     lstm_int8: LstmInt8Model, [series: f32], forecast;
     encoder_int8: EncoderInt8Model, [tokens: i32], logits;
