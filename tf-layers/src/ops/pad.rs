@@ -179,8 +179,9 @@ fn surround<T: Copy>(
     let Some(filler) = filler else {
         return require(y.is_empty(), "x", "not be empty, because the mode repeats its elements");
     };
-    // If only the last axis is padded, the lines of x follow each other in y.
-    if let Some(inner) = rank.checked_sub(1)
+    // If only the last axis is padded, the lines of x follow each other in y. Without an allocator, code must be small.
+    if cfg!(feature = "alloc")
+        && let Some(inner) = rank.checked_sub(1)
         && matches!(mode, PadMode::Constant(_))
         && of(dims, inner) > 0
         && (0..inner).all(|axis| of(part.sizes, axis) == of(dims, axis) && of(dims, axis) == of(y_dims, axis))

@@ -244,7 +244,7 @@ unsafe fn unrolled<S: Simd, T: MulAdd, const MR: usize, const P: usize, const U:
 ) -> Accumulators<S, T::Acc, MR, P> {
     let mut p = 0;
     // Several sets take longer to add up than the steps of a short segment.
-    if steps > 3 {
+    if const { U > 1 } && steps > 3 {
         let mut all = [[[T::Acc::zero(s); P]; MR]; U];
         all[0] = sums;
         while p + U <= steps {
