@@ -129,5 +129,5 @@ def test_when_multiplications_are_saved(
     window = Window(kernel, given["strides"], given["dilations"], ((0, 0),) * rank)
     x = Value("x", "float32", (DimExpr.symbol("n"), *(DimExpr.symbol("t") if d is None else d for d in shape)))
     y = Value("y", "float32", (x.shape[0], *window.output(x.shape[1:-1]), 64))
-    conv = Conv(kernel=np.zeros((*kernel, channels, 64)), window=window, inputs=[x], outputs=[y])
+    conv = Conv(kernel=np.zeros((*kernel, channels, 64), np.float32), window=window, inputs=[x], outputs=[y])
     assert conv.winograd == expected
