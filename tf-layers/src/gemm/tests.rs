@@ -220,6 +220,31 @@ fn windows_of_bytes() {
     }
 }
 
+/// The largest number of columns in `SIZES`.
+const MOST_COLUMNS: usize = 129;
+
+/// The biases of the tests of small weights: 0, 1, 2 …
+static BIAS: [f32; MOST_COLUMNS] = {
+    let mut bias = [0.0; MOST_COLUMNS];
+    let mut i = 0;
+    while i < MOST_COLUMNS {
+        bias[i] = i as f32;
+        i += 1;
+    }
+    bias
+};
+
+/// The scales of the tests of small weights: powers of 2, so that no product is rounded.
+static SCALES: [f32; MOST_COLUMNS] = {
+    let mut scales = [1.0; MOST_COLUMNS];
+    let mut i = 0;
+    while i < MOST_COLUMNS {
+        scales[i] = [0.5, 1.0, 2.0][i % 3];
+        i += 1;
+    }
+    scales
+};
+
 /// The epilogue of the tests of small weights: bias, previous contents and a rectifier.
 fn onto(bias: &[f32]) -> Linear<'_> {
     Linear { bias: Some(bias), accumulate: true, rectifier: Rectifier::Clamp(0.0, f32::INFINITY) }
@@ -229,7 +254,7 @@ fn onto(bias: &[f32]) -> Linear<'_> {
 /// the options of [`onto`].
 fn check_small<T: SmallWeights, E: Epilogue<f32, Output = f32>>(
     of: impl Fn(i8) -> T::B,
-    scales: Option<fn(usize) -> f32>,
+    scales: Option<&'static [f32]>,
     epilogue: impl Fn(&'static [f32], &'static [f32]) -> E,
 ) where
     T::B: PartialEq + core::fmt::Debug,
@@ -239,8 +264,8 @@ fn check_small<T: SmallWeights, E: Epilogue<f32, Output = f32>>(
         let a: Vec<f32> = bytes(m * k, 1).map(|x| f32::from(x % 8)).collect();
         let b: Vec<i8> = bytes(k * n, 7).map(|w| (w % 16) as i8 - 8).collect();
         let panels = packed::<T>(&b.iter().map(|&w| of(w)).collect::<Vec<_>>(), k, n);
-        let scale: Vec<f32> = (0..n).map(|i| scales.map_or(1.0, |scales| scales(i))).collect();
-        let bias: &'static [f32] = (0..n).map(|i| i as f32).collect::<Vec<_>>().leak();
+        let (bias, scales) = (&BIAS[..n], scales.map(|scales| &scales[..n]));
+        let scale = scales.map_or_else(|| vec![1.0; n], <[f32]>::to_vec);
         let mut expected = naive(size, |x, w| a[x] * f32::from(b[w]) * scale[w % n]);
         for (i, sum) in expected.iter_mut().enumerate() {
             *sum = (*sum + bias[i % n] + 9.0).max(0.0);
@@ -251,11 +276,11 @@ fn check_small<T: SmallWeights, E: Epilogue<f32, Output = f32>>(
         for isa in Isa::available() {
             let context = format!("{m}×{k}×{n} on {}", isa.name());
             let mut c = vec![9.0; m * n];
-            let epilogue = epilogue(bias, scale.clone().leak());
+            let epilogue = epilogue(bias, scales.unwrap_or_default());
             Gemm::<T, _>::with_epilogue(&panels, k, n, epilogue).run_parallel(isa, m, rows, &mut c);
             assert_eq!(c, expected, "{context}");
             let mut widened = vec![f32::NAN; wide.len()];
-            widen::<T>(isa, &panels, [k, n], scales.map(|_| &*scale), &mut widened);
+            widen::<T>(isa, &panels, [k, n], scales, &mut widened);
             assert_eq!(widened, wide, "{context}");
         }
     }
@@ -273,9 +298,7 @@ fn matrices_of_bf16() {
 
 #[test]
 fn scaled_matrices_of_i8() {
-    // Powers of 2, so that no product is rounded.
-    let scales = |column: usize| [0.5, 1.0, 2.0][column % 3];
-    check_small::<F32I8, _>(|w| w, Some(scales), |bias, scales| Scaled { scales, linear: onto(bias) });
+    check_small::<F32I8, _>(|w| w, Some(&SCALES), |bias, scales| Scaled { scales, linear: onto(bias) });
 }
 
 /// Every number of 16 bits, subnormal numbers, infinities and NaN among them, and every byte becomes the float that
