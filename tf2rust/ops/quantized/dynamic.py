@@ -28,7 +28,7 @@ from tf2rust.ops.generator.constant import constant
 from tf2rust.ops.linear.dense import matmul_shape
 from tf2rust.ops.quantized.products import IntegerProduct
 from tf2rust.ops.quantized.quantize_linear import SMALL
-from tf2rust.ops.quantized.scale import LARGEST_BYTE, LARGEST_SUM, centered
+from tf2rust.ops.quantized.scale import centered, sums_fit
 
 
 @dataclass(eq=False, kw_only=True)
@@ -169,6 +169,6 @@ def _int8_kernel(kernel: np.ndarray, infos: ValueInfos, given: ir.Value | None) 
     integers = centered(kernel, zeros.reshape(-1))
     if integers is None:
         return "its kernel minus the zero point does not fit in int8"
-    if LARGEST_BYTE * np.abs(integers.astype(np.int64)).sum(axis=0).max(initial=0) > LARGEST_SUM:
+    if not sums_fit(integers, 0):
         return "its sums can exceed 32 bits"
     return integers

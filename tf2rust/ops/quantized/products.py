@@ -23,7 +23,7 @@ from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.core.packing import VECTOR, Matrices
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
-from tf2rust.ops.quantized.scale import LARGEST_BYTE, LARGEST_SUM, NOT_NORMAL, Scale, are_normal
+from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal, sums_fit
 
 _LARGEST_REST = 2.0**-6
 """The largest part of a step that is dropped when a bias becomes an integer: a step of the sums or, if it is larger, of
@@ -180,7 +180,7 @@ def quantized_product(
         return BETWEEN_STEPS
     axes = tuple(range(kernel.ndim - 1))
     bias = own - x_scale.byte * kernel.sum(axis=axes, dtype=np.int64)
-    if not (LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=axes) + np.abs(bias) <= LARGEST_SUM).all():
+    if not sums_fit(kernel, axes, bias):
         return "its sums can exceed 32 bits"
     fields: dict[str, Any] = {
         "kernel": kernel,

@@ -92,6 +92,12 @@ def centered(kernel: np.ndarray, zero_points: np.ndarray) -> np.ndarray | None:
     return difference.astype(np.int8)
 
 
+def sums_fit(kernel: np.ndarray, axis: int | tuple[int, ...], bias: np.ndarray | int = 0) -> bool:
+    """Whether no sum of bytes times an int8 ``kernel`` along ``axis``, plus ``bias``, can exceed 32 bits."""
+    largest = LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=axis) + np.abs(bias)
+    return bool((largest <= LARGEST_SUM).all())
+
+
 def plain_scales(scales: Sequence[float] | np.ndarray) -> object:
     """One scale or the range of several, for listings."""
     numbers = [float(f"{s:.4g}") for s in (np.min(scales), np.max(scales))]

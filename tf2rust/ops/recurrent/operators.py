@@ -16,7 +16,7 @@ from tf2rust.ops.core.layer import Dims, Layer, Value
 from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.indexing.slice import Slice, ranges
-from tf2rust.ops.quantized.scale import BYTES, LARGEST_BYTE, LARGEST_SUM, centered
+from tf2rust.ops.quantized.scale import BYTES, centered, sums_fit
 from tf2rust.ops.recurrent.layers import DynamicQuantizedLstm, Gru, Lstm, Recurrent, SimpleRnn
 from tf2rust.ops.shape.concat import Concatenate
 from tf2rust.ops.shape.reshape import Reshape
@@ -199,7 +199,7 @@ def _quantized_kernels(m: Match, node: Node, infos: ValueInfos) -> list[_Kernels
         kernel = centered(array, zero.reshape(directions, 1, -1))
         if kernel is None:
             return m.reject("its kernels minus their zero points do not fit in int8", node)
-        if LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=1).max(initial=0) > LARGEST_SUM:
+        if not sums_fit(kernel, 1):
             return m.reject(f"its sums over {rows} rows can exceed 32 bits", node)
         integers.append(kernel.transpose(0, 2, 1))
         scales.append(np.broadcast_to(scale.reshape(directions, -1), (directions, columns)))
