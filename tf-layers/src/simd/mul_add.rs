@@ -171,31 +171,41 @@ fn copy_some(to: &mut [f32], from: &[f32]) {
     }
 }
 
+/// What the products of floats with weights of any type have in common.
+macro_rules! floats_times {
+    ($weight:ty) => {
+        type A = f32;
+        type B = $weight;
+        type Acc = f32;
+        type Copies = [f32; COPIES];
+        type Setup = ();
+
+        const SETUP: () = ();
+        const BYTES: bool = false;
+        const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
+        const COPIES: [f32; COPIES] = [0.0; COPIES];
+
+        type Ready<S: Simd> = ();
+
+        #[inline(always)]
+        fn ready<S: Simd>(_: S, (): ()) {}
+    };
+}
+
 /// f32 × f32 → f32
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct F32;
 
 impl MulAdd for F32 {
-    type A = f32;
-    type B = f32;
-    type Acc = f32;
-    type Copies = [f32; COPIES];
-    type Setup = ();
+    floats_times!(f32);
 
     const STEP: usize = 1;
-    const SETUP: () = ();
-    const BYTES: bool = false;
     const HALVES: bool = true;
-    const ZEROS: &'static [f32] = &[0.0; MAX_SEGMENT];
-    const COPIES: [f32; COPIES] = [0.0; COPIES];
 
     type Tile<S: Simd> = FloatTile<S>;
-    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
-    #[inline(always)]
-    fn ready<S: Simd>(_: S, (): ()) {}
     #[inline(always)]
     fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
         s.splat(x[0])
@@ -225,25 +235,14 @@ pub(crate) trait SmallWeights: MulAdd<A = f32, Acc = f32, Setup = ()> {
 pub(crate) struct F32F16;
 
 impl MulAdd for F32F16 {
-    type A = f32;
-    type B = F16;
-    type Acc = f32;
-    type Copies = [f32; COPIES];
-    type Setup = ();
+    floats_times!(F16);
 
     const STEP: usize = 1;
-    const SETUP: () = ();
-    const BYTES: bool = false;
-    const ZEROS: &'static [f32] = F32::ZEROS;
-    const COPIES: [f32; COPIES] = F32::COPIES;
 
     type Tile<S: Simd> = LowTile<S>;
-    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = S::F32;
     type Row<S: Simd> = S::Panel;
 
-    #[inline(always)]
-    fn ready<S: Simd>(_: S, (): ()) {}
     #[inline(always)]
     fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> S::F32 {
         s.splat(x[0])
@@ -274,25 +273,14 @@ impl SmallWeights for F32F16 {
 pub(crate) struct F32BF16;
 
 impl MulAdd for F32BF16 {
-    type A = f32;
-    type B = BF16;
-    type Acc = f32;
-    type Copies = [f32; COPIES];
-    type Setup = ();
+    floats_times!(BF16);
 
     const STEP: usize = 2;
-    const SETUP: () = ();
-    const BYTES: bool = false;
-    const ZEROS: &'static [f32] = F32::ZEROS;
-    const COPIES: [f32; COPIES] = F32::COPIES;
 
     type Tile<S: Simd> = LowTile<S>;
-    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = [S::F32; 2];
     type Row<S: Simd> = [S::Panel; 2];
 
-    #[inline(always)]
-    fn ready<S: Simd>(_: S, (): ()) {}
     #[inline(always)]
     fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> [S::F32; 2] {
         let [a, b] = x.first_chunk().copied().unwrap_or_default();
@@ -331,25 +319,14 @@ pub(crate) struct F32I8;
 const BYTE: f32 = f32::from_bits((127 - 24) << 23);
 
 impl MulAdd for F32I8 {
-    type A = f32;
-    type B = i8;
-    type Acc = f32;
-    type Copies = [f32; COPIES];
-    type Setup = ();
+    floats_times!(i8);
 
     const STEP: usize = U8I8::STEP;
-    const SETUP: () = ();
-    const BYTES: bool = false;
-    const ZEROS: &'static [f32] = F32::ZEROS;
-    const COPIES: [f32; COPIES] = F32::COPIES;
 
     type Tile<S: Simd> = LowTile<S>;
-    type Ready<S: Simd> = ();
     type Broadcast<S: Simd> = [S::F32; 4];
     type Row<S: Simd> = [S::Panel; 4];
 
-    #[inline(always)]
-    fn ready<S: Simd>(_: S, (): ()) {}
     #[inline(always)]
     fn broadcast<S: Simd>(s: S, (): (), x: &[f32]) -> [S::F32; 4] {
         let [a, b, c, d] = x.first_chunk().copied().unwrap_or_default();
