@@ -1,16 +1,15 @@
 //! Long short-term memory with weights of 8 bits.
 
-use crate::Context;
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, check_len, require};
 use crate::gemm::{Dequantize, Matrix, UNBOUNDED};
 use crate::nn::quantized::{DynamicRange, multiply_dequantized};
 use crate::nn::recurrent::lstm::cell;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, result};
+use crate::nn::recurrent::{Direction, Results, Sequence, finish};
 use crate::simd::{
     Accumulator, Isa, Kernel, MulAdd, PANEL, Prefetch, Segment, Simd, U8I8, accumulate, bytes_mut,
 };
-use crate::tensor::{Buffer, View, ViewMut, add, len};
+use crate::tensor::{Buffer, add, len};
 
 /// The gates of a cell.
 const GATES: usize = 4;
@@ -101,46 +100,8 @@ impl<'w> DynamicQuantizedLstm<'w> {
         }
     }
 
-    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
-    /// units]`.
-    ///
-    /// # Errors
-    ///
-    /// If the dims of x, y, the weights, their sums and scales, and the bias do not match, or there is not enough memory.
-    pub fn run<'y, const R: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        x: View<'_, f32, 3>,
-        y: ViewMut<'y, f32, R>,
-    ) -> Result<View<'y, f32, R>> {
-        Ok(self.run_with_states(cx, x, States::default(), y, None, None)?.0)
-    }
-
-    /// Like [`run`](Self::run), with a mask and initial states. Also returns the last states h and c, which are empty if not
-    /// requested.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
-    pub fn run_with_states<'y, 'h, 'c, const R: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        x: View<'_, f32, 3>,
-        states: States<'_, 2>,
-        mut y: ViewMut<'y, f32, R>,
-        mut h: Option<ViewMut<'h, f32, 2>>,
-        mut c: Option<ViewMut<'c, f32, 2>>,
-    ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>, View<'c, f32, 2>)> {
-        let Self { units, direction, return_sequences, .. } = *self;
-        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results =
-            Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?, sequence.last(&mut c)?] };
-        self.compute(cx.isa, sequence, results, cx.scratch)?;
-        Ok((y.into_view(), result(h), result(c)))
-    }
-
     /// Computes the layer with checked arguments.
-    fn compute(
+    pub(super) fn compute(
         &self,
         isa: Isa,
         sequence: Sequence<'_, 2>,

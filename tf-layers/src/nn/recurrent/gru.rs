@@ -1,13 +1,12 @@
 //! Gated recurrent units.
 
-use crate::Context;
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
 use crate::gemm::{Gemm, Matrix, RowMajor};
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, recur, result};
+use crate::nn::recurrent::{Direction, Results, Sequence, finish, recur};
 use crate::simd::Isa;
-use crate::tensor::{Buffer, View, ViewMut, len};
+use crate::tensor::{Buffer, add, len};
 
 /// A gated recurrent unit with Keras' gates: z = σ(xW + hU + b), r likewise, h ← z·h + (1 − z)·act(…). The
 /// argument of act is xW + r·(hU + b′) + b, or xW + (r·h)U + b′ + b with a separate `candidate` matrix.
@@ -74,44 +73,8 @@ impl<'w> Gru<'w> {
         }
     }
 
-    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
-    /// units]`.
-    ///
-    /// # Errors
-    ///
-    /// If the dims of x, y, the weights and the bias do not match, or there is not enough memory.
-    pub fn run<'y, const R: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        x: View<'_, f32, 3>,
-        y: ViewMut<'y, f32, R>,
-    ) -> Result<View<'y, f32, R>> {
-        Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
-    }
-
-    /// Like [`Gru::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
-    /// requested.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
-    pub fn run_with_states<'y, 'h, const R: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        x: View<'_, f32, 3>,
-        states: States<'_, 1>,
-        mut y: ViewMut<'y, f32, R>,
-        mut h: Option<ViewMut<'h, f32, 2>>,
-    ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>)> {
-        let Self { units, direction, return_sequences, .. } = *self;
-        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results = Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?] };
-        self.compute(cx.isa, sequence, results, cx.scratch)?;
-        Ok((y.into_view(), result(h)))
-    }
-
     /// Computes the layer with checked arguments.
-    fn compute(
+    pub(super) fn compute(
         &self,
         isa: Isa,
         sequence: Sequence<'_, 1>,
@@ -124,7 +87,7 @@ impl<'w> Gru<'w> {
         let state = sequence.state();
         let inputs = len(&[batch, steps, gates])?;
         let recurrence = len(&[state, 4])?;
-        let scratch = scratch.write(crate::tensor::add(crate::tensor::add(inputs, recurrence)?, state)?)?;
+        let scratch = scratch.write(add(add(inputs, recurrence)?, state)?)?;
         if state == 0 {
             return Ok(());
         }

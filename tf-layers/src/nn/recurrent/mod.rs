@@ -1,5 +1,6 @@
 //! Recurrent layers, and what they share: the order of the steps, masks and states.
 
+use crate::Context;
 use crate::checked::{copy, part_mut};
 use crate::error::{Result, require};
 use crate::gemm::{Gemm, Linear, Matrix, RowMajor};
@@ -230,6 +231,57 @@ fn recur<'a>(
 ) {
     gemm.reverse(step % 2 == 1).run(isa, batch, h, y);
 }
+
+/// Implements `run` and `run_with_states` of a layer with `$n` states, by its method `compute`. Each state has a lifetime,
+/// that of its last value.
+macro_rules! run_methods {
+    ($layer:ident, $n:literal, $($state:ident: $lifetime:lifetime),+) => {
+        impl $layer<'_> {
+            /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise
+            /// `[batch, units]`.
+            ///
+            /// # Errors
+            ///
+            /// If the dims of x, y and the weights do not match, or there is not enough memory.
+            pub fn run<'y, const R: usize>(
+                &self,
+                cx: &mut Context<'_>,
+                x: View<'_, f32, 3>,
+                y: ViewMut<'y, f32, R>,
+            ) -> Result<View<'y, f32, R>> {
+                $(let $state = None;)+
+                Ok(self.run_with_states(cx, x, States::default(), y, $($state),+)?.0)
+            }
+
+            /// Like [`run`](Self::run), with a mask and initial states. Also returns the last states, which are empty if
+            /// not requested.
+            ///
+            /// # Errors
+            ///
+            /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
+            pub fn run_with_states<'y, $($lifetime,)+ const R: usize>(
+                &self,
+                cx: &mut Context<'_>,
+                x: View<'_, f32, 3>,
+                states: States<'_, $n>,
+                mut y: ViewMut<'y, f32, R>,
+                $(mut $state: Option<ViewMut<$lifetime, f32, 2>>,)+
+            ) -> Result<(View<'y, f32, R>, $(View<$lifetime, f32, 2>),+)> {
+                let Self { units, direction, return_sequences, .. } = *self;
+                let shape = [self.kernel.rows(), units];
+                let sequence = Sequence::new(x, &states, shape, direction, return_sequences)?;
+                let results = Results { y: sequence.y(&mut y)?, last: [$(sequence.last(&mut $state)?),+] };
+                self.compute(cx.isa, sequence, results, cx.scratch)?;
+                Ok((y.into_view(), $(result($state)),+))
+            }
+        }
+    };
+}
+
+run_methods!(SimpleRnn, 1, h: 'h);
+run_methods!(Gru, 1, h: 'h);
+run_methods!(Lstm, 2, h: 'h, c: 'c);
+run_methods!(DynamicQuantizedLstm, 2, h: 'h, c: 'c);
 
 /// The view of an output. Empty if it was not requested.
 pub(crate) fn result<const R: usize>(written: Option<ViewMut<'_, f32, R>>) -> View<'_, f32, R> {

@@ -1,13 +1,12 @@
 //! Recurrent layers without gates.
 
-use crate::Context;
 use crate::checked::split_mut;
 use crate::error::{Result, check_bias, require};
 use crate::gemm::Matrix;
 use crate::nn::Activation;
-use crate::nn::recurrent::{Direction, Results, Sequence, States, finish, result};
+use crate::nn::recurrent::{Direction, Results, Sequence, finish};
 use crate::simd::Isa;
-use crate::tensor::{Buffer, View, ViewMut, add, len};
+use crate::tensor::{Buffer, add, len};
 
 /// A recurrent layer without gates: h ← act(xW + hU + b).
 ///
@@ -64,44 +63,8 @@ impl<'w> SimpleRnn<'w> {
         }
     }
 
-    /// Computes y from x `[batch, steps, in]`. y is `[batch, steps, units]` with `return_sequences`, otherwise `[batch,
-    /// units]`.
-    ///
-    /// # Errors
-    ///
-    /// If the dims of x, y, the weights and the bias do not match, or there is not enough memory.
-    pub fn run<'y, const R: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        x: View<'_, f32, 3>,
-        y: ViewMut<'y, f32, R>,
-    ) -> Result<View<'y, f32, R>> {
-        Ok(self.run_with_states(cx, x, States::default(), y, None)?.0)
-    }
-
-    /// Like [`SimpleRnn::run`], with a mask and an initial state. Also returns the last state h, which is empty if not
-    /// requested.
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run), or if the dims of the mask or of a state do not match.
-    pub fn run_with_states<'y, 'h, const R: usize>(
-        &self,
-        cx: &mut Context<'_>,
-        x: View<'_, f32, 3>,
-        states: States<'_, 1>,
-        mut y: ViewMut<'y, f32, R>,
-        mut h: Option<ViewMut<'h, f32, 2>>,
-    ) -> Result<(View<'y, f32, R>, View<'h, f32, 2>)> {
-        let Self { units, direction, return_sequences, .. } = *self;
-        let sequence = Sequence::new(x, &states, [self.kernel.rows(), units], direction, return_sequences)?;
-        let results = Results { y: sequence.y(&mut y)?, last: [sequence.last(&mut h)?] };
-        self.compute(cx.isa, sequence, results, cx.scratch)?;
-        Ok((y.into_view(), result(h)))
-    }
-
     /// Computes the layer with checked arguments.
-    fn compute(
+    pub(super) fn compute(
         &self,
         isa: Isa,
         sequence: Sequence<'_, 1>,
