@@ -1,6 +1,7 @@
 //! Embedding lookup.
 
 use crate::Context;
+use crate::checked::{copy, part, part_mut};
 use crate::error::{Result, require};
 use crate::tensor::index::find;
 use crate::tensor::{Index, Outside, View, ViewMut};
@@ -46,20 +47,55 @@ impl<'w, T: Copy> Embedding<'w, T> {
         &self,
         _: &mut Context<'_>,
         x: View<'_, I, P>,
-        mut y: ViewMut<'y, T, R>,
+        y: ViewMut<'y, T, R>,
     ) -> Result<View<'y, T, R>> {
-        let ([rows, dim], x) = (self.table.dims(), x.as_slice()?);
-        require(y.rows() == x.len() && y.columns() == dim, "y", "have one row of the table for each index")?;
-        self.look_up(rows, dim, x, y.as_mut_slice()?)?;
-        Ok(y.into_view())
+        look_up(&self.table, self.input, self.outside, x, y)
     }
+}
 
-    fn look_up<I: Index>(&self, rows: usize, dim: usize, x: &[I], y: &mut [T]) -> Result<()> {
-        let table = self.table.as_slice()?;
-        for position in 0..x.len() {
-            let row = find(self.input, self.outside, rows, x, position)?;
-            y[position * dim..][..dim].copy_from_slice(&table[row * dim..][..dim]);
-        }
+/// A table whose rows are copied or converted to elements of type `Y`.
+pub(super) trait Rows<Y> {
+    /// The numbers of rows and columns.
+    fn dims(&self) -> [usize; 2];
+    /// Fails unless the parts of the table fit together.
+    fn check(&self) -> Result<()> {
         Ok(())
     }
+    /// Writes the row `row`, which has the length of `y`.
+    fn copy(&self, row: usize, y: &mut [Y]) -> Result<()>;
+}
+
+impl<T: Copy> Rows<T> for View<'_, T, 2> {
+    fn dims(&self) -> [usize; 2] {
+        Self::dims(self)
+    }
+    fn copy(&self, row: usize, y: &mut [T]) -> Result<()> {
+        copy(y, row_of(self, row)?);
+        Ok(())
+    }
+}
+
+/// The row `row` of a table.
+pub(super) fn row_of<'a, T>(table: &View<'a, T, 2>, row: usize) -> Result<&'a [T]> {
+    let dim = table.columns();
+    Ok(part(table.as_slice()?, row * dim..(row + 1) * dim))
+}
+
+/// Looks up the row of `table` for every index. `input` is the name of x for error messages.
+pub(super) fn look_up<'y, Y: Copy, I: Index, const P: usize, const R: usize>(
+    table: &impl Rows<Y>,
+    input: &'static str,
+    outside: Outside,
+    x: View<'_, I, P>,
+    mut y: ViewMut<'y, Y, R>,
+) -> Result<View<'y, Y, R>> {
+    let ([rows, dim], x) = (table.dims(), x.as_slice()?);
+    require(y.rows() == x.len() && y.columns() == dim, "y", "have one row of the table for each index")?;
+    table.check()?;
+    let to = y.as_mut_slice()?;
+    for position in 0..x.len() {
+        let row = find(input, outside, rows, x, position)?;
+        table.copy(row, part_mut(to, position * dim..(position + 1) * dim))?;
+    }
+    Ok(y.into_view())
 }

@@ -1,9 +1,8 @@
 //! Embedding lookup in tables that take fewer bits than `f32`.
 
+use super::embedding::{Rows, look_up, row_of};
 use crate::Context;
-use crate::checked::{part, part_mut};
-use crate::error::{Result, check_len, require};
-use crate::tensor::index::find;
+use crate::error::{Result, check_len};
 use crate::tensor::{BF16, F16, Index, Outside, View, ViewMut};
 
 /// Looks up a row of a table for every index, and converts it to `f32`. The table is a [`View`] of [`F16`] or [`BF16`], or
@@ -43,33 +42,17 @@ pub struct ScaledRows<'w> {
 
 /// The table of a [`SmallEmbedding`].
 #[allow(private_bounds)] // sealed
-pub trait SmallTable: sealed::Rows {}
-
-mod sealed {
-    use super::Result;
-
-    pub(crate) trait Rows {
-        fn dims(&self) -> [usize; 2];
-        /// An error unless there is one scale for each row.
-        fn check(&self) -> Result<()>;
-        /// Converts the row `row`, which has the length of `y`.
-        fn copy(&self, row: usize, y: &mut [f32]) -> Result<()>;
-    }
-}
+pub trait SmallTable: Rows<f32> {}
 
 macro_rules! floats {
     ($($float:ty),+) => {$(
         impl SmallTable for View<'_, $float, 2> {}
-        impl sealed::Rows for View<'_, $float, 2> {
+        impl Rows<f32> for View<'_, $float, 2> {
             fn dims(&self) -> [usize; 2] {
-                View::dims(self)
-            }
-            fn check(&self) -> Result<()> {
-                Ok(())
+                Self::dims(self)
             }
             fn copy(&self, row: usize, y: &mut [f32]) -> Result<()> {
-                let from = part(self.as_slice()?, row * y.len()..(row + 1) * y.len());
-                for (y, &x) in y.iter_mut().zip(from) {
+                for (y, &x) in y.iter_mut().zip(row_of(self, row)?) {
                     *y = x.into();
                 }
                 Ok(())
@@ -81,7 +64,7 @@ macro_rules! floats {
 floats!(F16, BF16);
 
 impl SmallTable for ScaledRows<'_> {}
-impl sealed::Rows for ScaledRows<'_> {
+impl Rows<f32> for ScaledRows<'_> {
     fn dims(&self) -> [usize; 2] {
         self.integers.dims()
     }
@@ -90,8 +73,7 @@ impl sealed::Rows for ScaledRows<'_> {
     }
     fn copy(&self, row: usize, y: &mut [f32]) -> Result<()> {
         let scale = self.scales.get(row).copied().unwrap_or_default();
-        let from = part(self.integers.as_slice()?, row * y.len()..(row + 1) * y.len());
-        for (y, &x) in y.iter_mut().zip(from) {
+        for (y, &x) in y.iter_mut().zip(row_of(&self.integers, row)?) {
             *y = f32::from(x) * scale;
         }
         Ok(())
@@ -115,16 +97,8 @@ impl<T: SmallTable> SmallEmbedding<T> {
         &self,
         _: &mut Context<'_>,
         x: View<'_, I, P>,
-        mut y: ViewMut<'y, f32, R>,
+        y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
-        let ([rows, dim], x) = (self.table.dims(), x.as_slice()?);
-        require(y.rows() == x.len() && y.columns() == dim, "y", "have one row of the table for each index")?;
-        self.table.check()?;
-        let to = y.as_mut_slice()?;
-        for position in 0..x.len() {
-            let row = find(self.input, self.outside, rows, x, position)?;
-            self.table.copy(row, part_mut(to, position * dim..(position + 1) * dim))?;
-        }
-        Ok(y.into_view())
+        look_up(&self.table, self.input, self.outside, x, y)
     }
 }
