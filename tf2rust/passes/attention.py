@@ -36,9 +36,9 @@ class _Chain:
 def merge_attentions(graph: LayerGraph) -> None:
     """Replaces each softmax between two products, and the products, by an Attention."""
     kept = {value for _, value in graph.outputs}
+    made, readers = _links(graph)
     for softmax in [layer for layer in graph.layers if isinstance(layer, Softmax)]:
-        made = {value: layer for layer in graph.layers for value in layer.outputs}
-        chain = _chain(softmax, made, graph.consumers(), kept)
+        chain = _chain(softmax, made, readers, kept)
         new = None if chain is None else _attention(softmax, chain, made)
         if chain is None or new is None:
             continue
@@ -49,6 +49,12 @@ def merge_attentions(graph: LayerGraph) -> None:
         heir = next(layer for layer in new if isinstance(layer, Attention))
         for layer in [*chain.layers, *_remove_unread(graph, kept)]:
             heir.nodes += layer.nodes
+        made, readers = _links(graph)
+
+
+def _links(graph: LayerGraph) -> tuple[dict[Value, Layer], dict[Value, list[Layer]]]:
+    """The layer that makes each value, and the layers that read it."""
+    return {value: layer for layer in graph.layers for value in layer.outputs}, graph.consumers()
 
 
 def _chain(
