@@ -63,7 +63,7 @@ from tf2rust.quantization.quantize import quantize
 from tf2rust.quantization.result import Quantized
 from tf2rust.quantization.samples import collect_evidence
 from tf2rust.quantization.settings import DYNAMIC, INT8, WEIGHTS, Settings
-from tf2rust.quantization.weights import round_weights
+from tf2rust.quantization.weights import Stored, round_weights
 from tf2rust.source import (
     Source,
     onnx_runtime,
@@ -452,14 +452,15 @@ def _quantized(
 
 def _stored(
     source: Source, dims: Mapping[str, Size], dtype: str, proto: onnx.ModelProto, weights: dict[str, np.ndarray]
-) -> tuple[set[str], dict[str, str]]:
-    """The nodes of the layers of a model that store their weights as ``dtype``, and the reasons of the other nodes."""
+) -> Stored:
+    """How the layers of a model store its weights, if possible as ``dtype``."""
     source = replace(source, proto=proto, weights=weights)
     _, graph = _finish(source, _match(source, dims))
-    reasons = store_small(graph, dtype)
-    nodes = {node: layer for layer in graph.walk() for node in layer.nodes}
-    small = {node for node, layer in nodes.items() if any(weight.array.dtype == dtype for weight in layer.weights())}
-    return small, {node: reasons[layer] for node, layer in nodes.items() if layer in reasons}
+    small, reasons = store_small(graph, dtype)
+    return Stored(
+        {node for layer in small for node in layer.nodes},
+        {node: reason for layer, reason in reasons.items() for node in layer.nodes},
+    )
 
 
 def _with_original(proof: Proof, original: Source, quantized: Quantized) -> Proof:

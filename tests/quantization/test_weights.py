@@ -246,7 +246,22 @@ def test_recurrent_layers_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "wrong"),
     [
-        (_one(node("MatMul", ["x", "w"], ["y"]), shape=["n", 8], w=weights(8, 8)), "The model has no weights to store"),
+        (
+            _one(node("MatMul", ["x", "w"], ["y"]), shape=["n", 8], w=weights(8, 8)),
+            "no weights to store as float16: --weights needs a Conv, MatMul, Gemm or Gather with at least 4096 constant",
+        ),
+        (
+            _one(node("MatMul", ["x", "w"], ["y"]), shape=["n", 80], w=weights(80, 80) * 1e5),
+            "no weights to store as float16: `y` keeps float32, because its largest weight, .* exceeds 65504; convert",
+        ),
+        (
+            _one(
+                node("Conv", ["x", "w"], ["y"], pads=[1, 1, 1, 1]),
+                shape=["n", 16, 6, 6],
+                w=weights(32, 16, 3, 3),
+            ),
+            "`y` keeps float32, because it uses Winograd's algorithm, which needs float32 weights; convert",
+        ),
         (
             graphs.graph(
                 [node("QuantizeLinear", ["x", "s"], ["y"])],

@@ -20,17 +20,19 @@ _FEWEST_OF_WINOGRAD = 1 << 16
 """The fewest numbers of a kernel that is stored small although Winograd's algorithm would be faster."""
 
 
-def store_small(graph: LayerGraph, dtype: str) -> dict[Layer, str]:
+def store_small(graph: LayerGraph, dtype: str) -> tuple[list[Layer], dict[Layer, str]]:
     """Replaces the float32 weights of layers by numbers of ``dtype``.
 
-    Returns, for each layer with enough weights that keeps them in float32, the reason as a clause.
+    Returns the layers that store small weights, and for each other layer with enough weights the reason as a clause.
     """
-    reasons = {}
+    small, reasons = [], {}
     for layer in graph.walk():
         reason = _store(layer, dtype)
         if reason:
             reasons[layer] = reason
-    return reasons
+        elif any(weight.array.dtype == dtype for weight in layer.weights()):
+            small.append(layer)
+    return small, reasons
 
 
 def _store(layer: Layer, dtype: str) -> str:

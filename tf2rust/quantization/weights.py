@@ -9,7 +9,7 @@ normalization and small matrices stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +24,24 @@ from tf2rust.quantization.products import find_products, write_products
 from tf2rust.quantization.result import LayerNoise, Quantized
 from tf2rust.quantization.settings import WEIGHTS, Settings
 
-Stored = Callable[[onnx.ModelProto, dict[str, np.ndarray]], tuple[Collection[str], Mapping[str, str]]]
-"""Matches a model, and returns the nodes of the layers that store small weights, and for the nodes of other layers the
-reason as a clause.
-"""
 
+@dataclass(frozen=True)
+class Stored:
+    """How the layers of a matched model store their weights: the nodes of those that store them small, and the reasons,
+    as clauses, by node of the others with large weights.
+    """
+
+    small: Collection[str]
+    reasons: Mapping[str, str]
+
+
+Match = Callable[[onnx.ModelProto, dict[str, np.ndarray]], Stored]
+"""Matches a model with rounded weights."""
 
 _OTHERS = ("LSTM", "GRU", "RNN", "ConvTranspose")
 """Nodes with large weights that layers in float32 compute."""
+_SHOWN = 3
+"""The most layers that a message names."""
 
 
 @dataclass(frozen=True)
@@ -47,53 +57,70 @@ class _Weights:
     def label(self) -> str:
         return node_label(self.node)
 
+    @property
+    def largest(self) -> float:
+        """The largest magnitude."""
+        return float(np.abs(self.array).max())
 
-def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Settings, stored: Stored) -> Quantized:
+
+def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Settings, match: Match) -> Quantized:
     """The model with rounded weights in the layers that store them. ``names`` are the layers of the nodes.
 
-    Weights of layers that turn out to store float32 are not rounded. Raises ConversionError if no layer can store small
-    weights, or if ``--keep_float`` names a layer that does not exist.
+    All weights that may be rounded are, and the layers that ``match`` then finds to store float32 get theirs back.
+    Raises ConversionError if no layer can store small weights, or if ``--keep_float`` names a layer that does not
+    exist.
     """
     dtype = WEIGHTS[settings.weights]
+    found = _large_weights(graph)
+    too_large = {weights.label: largest for weights in found if (largest := weights.largest) > largest_float(dtype)}
+    named = dict.fromkeys(kept_nodes(settings, names), "--keep_float names it")
+    limit = f"exceeds {largest_float(dtype):.5g}"
+    kept = named | {label: f"its largest weight, {largest:.4g}, {limit}" for label, largest in too_large.items()}
+    candidates = [weights for weights in found if weights.label not in kept]
+    proto, arrays = _with_rounded(graph, candidates, dtype)
+    stored = match(proto, arrays)
+    for weights in candidates:
+        if weights.label not in stored.small:
+            kept[weights.label] = stored.reasons.get(weights.label, "no layer of the crate has these weights")
+    remaining = [weights for weights in candidates if weights.label not in kept]
+    if not remaining:
+        raise ConversionError(_nothing_to_store(dtype, found, names, kept))
+    if len(remaining) < len(candidates):
+        proto, arrays = _with_rounded(graph, remaining, dtype)
+    advice = "; --weights bf16 stores them" * (dtype == "float16")
+    notes = [
+        f"the weights of `{one_line(names.get(label, label))}` stay float32, because the largest, {largest:.4g}, "
+        f"{limit}, the largest {dtype} number{advice}."
+        for label, largest in too_large.items()
+    ]
+    axes = {name: axis for name in graph.outputs if (axis := class_axis(graph, name)) is not None}
+    others = [
+        label for node in graph.nodes if node.op_type in _OTHERS and (label := node_label(node)) in stored.reasons
+    ]
+    reasons = {weights.label: kept.get(weights.label, "") for weights in found}
+    reasons |= {label: stored.reasons[label] for label in others}
+    layers = [LayerNoise(names.get(label, label), label, None, reason) for label, reason in reasons.items()]
+    return Quantized(proto, arrays, f"weights as {dtype}", "", 0, layers, [], axes, notes)
+
+
+def _nothing_to_store(dtype: str, found: Sequence[_Weights], names: Mapping[str, str], kept: Mapping[str, str]) -> str:
+    """The message for a model all of whose large weights are ``kept``, with the reasons."""
+    reasons = [
+        f"`{one_line(names.get(one.label, one.label))}` keeps float32, because {kept[one.label]}" for one in found
+    ]
+    why = "; ".join([*reasons[:_SHOWN], f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else reasons)
+    needs = f"--weights needs a Conv, MatMul, Gemm or Gather with at least {FEWEST} constant float32 weights"
+    return f"The model has no weights to store as {dtype}: {why or needs}; convert the model without --weights."
+
+
+def _large_weights(graph: FloatGraph) -> list[_Weights]:
+    """The weights that are large enough to be stored small, with what acts on their channels folded into them."""
     products = find_products(graph)
     write_products(graph, products)
     graph.index()
     found = [_Weights(product.node, 1, product.channel, product.weights) for product in products]
     found += [table for node in graph.nodes if (table := _table(graph, node)) is not None]
-    found = [weights for weights in found if weights.array.size >= FEWEST]
-    reasons = dict.fromkeys(kept_nodes(settings, names), "--keep_float names it")
-    notes = []
-    for weights in found:
-        largest = float(np.abs(weights.array).max())
-        if largest > largest_float(dtype):
-            layer, limit = names.get(weights.label, weights.label), largest_float(dtype)
-            reasons[weights.label] = f"its largest weight, {largest:.4g}, exceeds {limit:.5g}"
-            advice = "; --weights bf16 stores them" * (dtype == "float16")
-            notes.append(
-                f"the weights of `{one_line(layer)}` stay float32, because the largest, {largest:.4g}, exceeds "
-                f"{limit:.5g}, the largest {dtype} number{advice}."
-            )
-    while True:
-        wanted = [weights for weights in found if weights.label not in reasons]
-        proto, arrays = _with_rounded(graph, wanted, dtype)
-        small, why = stored(proto, arrays)
-        missed = {weights.label: why.get(weights.label, "") for weights in wanted if weights.label not in small}
-        if not missed:
-            break
-        reasons |= missed
-    if not wanted:
-        raise ConversionError(
-            f"The model has no weights to store as {dtype}: --weights needs a Conv, MatMul, Gemm or Gather with at "
-            f"least {FEWEST} constant float32 weights that is not kept in float; convert the model without --weights."
-        )
-    axes = {name: axis for name in graph.outputs if (axis := class_axis(graph, name)) is not None}
-    layers = [
-        LayerNoise(names.get(weights.label, weights.label), weights.label, None, reasons.get(weights.label, ""))
-        for weights in found
-    ]
-    others = [node_label(node) for node in graph.nodes if node.op_type in _OTHERS and node_label(node) in why]
-    layers += [LayerNoise(names.get(label, label), label, None, why[label]) for label in others]
-    return Quantized(proto, arrays, f"weights as {dtype}", "", 0, layers, [], axes, notes)
+    return [weights for weights in found if weights.array.size >= FEWEST]
 
 
 def _table(graph: FloatGraph, node: onnx.NodeProto) -> _Weights | None:
