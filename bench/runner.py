@@ -20,6 +20,7 @@ from bench.models import Model
 from bench.results import OURS
 
 FOLDER = ROOT / "bench" / "harness"
+LOCK = FOLDER / "Cargo.lock"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "build" / "target"))
 OTHERS = ("onnxruntime", "openvino", "litert", "tract", "rten", "burn", "ndarray", "onnxruntime_python")
 
@@ -70,15 +71,23 @@ def program(name: str) -> Path:
 def build_harness(threads: bool, burn: bool) -> None:
     """Builds the harness: ``harness`` for one thread, ``harness-rayon`` for several, and the worker with burn.
 
-    Cargo may update the lock file, because the versions of the generated crates contain hashes of their models. All
-    other versions stay.
+    Cargo updates the lock file, because the versions of the generated crates contain hashes of their models. All other
+    versions stay; afterwards, the lock file has no hashes, so that it does not change with the models.
     """
-    if threads:
-        build(FOLDER, "--package", "harness", "--features", "rayon")
-        shutil.copy2(program("harness"), program("harness-rayon"))
-    build(FOLDER)
-    if burn:
-        build(FOLDER, "--package", "worker-burn")
+    try:
+        if threads:
+            build(FOLDER, "--package", "harness", "--features", "rayon")
+            shutil.copy2(program("harness"), program("harness-rayon"))
+        build(FOLDER)
+        if burn:
+            build(FOLDER, "--package", "worker-burn")
+    finally:
+        LOCK.write_text(without_hashes(LOCK.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def without_hashes(lock: str) -> str:
+    """The text of a lock file without the hashes of models in the versions of generated crates."""
+    return re.sub(r'^(version = "[^"+]*)\+[0-9a-f]{12}"$', r'\1"', lock, flags=re.MULTILINE)
 
 
 def run(
@@ -169,7 +178,7 @@ def versions() -> dict[str, str]:
 
     import tf2rust
 
-    lock = (FOLDER / "Cargo.lock").read_text()
+    lock = LOCK.read_text(encoding="utf-8")
     locked = dict(re.findall(r'name = "(.*)"\nversion = "(.*)"', lock))
     return {
         OURS: tf2rust.__version__,

@@ -19,6 +19,7 @@ from bench.models import MODELS
 from bench.picture import bars, pictures
 from bench.report import Problem, Report, duration, markdown
 from bench.results import Row, compare, percentiles
+from bench.runner import LOCK, without_hashes
 from tests.crates import ROOT
 
 MEDIANS = {
@@ -184,10 +185,19 @@ def test_model_files_have_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_harness_knows_every_model() -> None:
     manifest = (ROOT / "bench" / "harness" / "Cargo.toml").read_text(encoding="utf-8")
     crates = (ROOT / "bench" / "harness" / "src" / "ours.rs").read_text(encoding="utf-8")
+    lock = LOCK.read_text(encoding="utf-8")
     for model in MODELS:
+        assert f'name = "{model.name.replace("_", "-")}"' in lock
         assert f"converted/{model.name}/rust_generated_code" in manifest
         assert f"    {model.name}: " in crates
         assert f'"{model.name.replace("_", "-")}/rayon"' in manifest
+
+
+def test_the_lock_file_has_no_hashes_of_models() -> None:
+    lock = LOCK.read_text(encoding="utf-8")
+    assert without_hashes(lock) == lock
+    locked = 'name = "lstm"\nversion = "0.1.0{}"\n\nname = "serde_yaml"\nversion = "0.9.34+deprecated"\n'
+    assert without_hashes(locked.format("+6240d624255f")) == locked.format("")
 
 
 def test_the_pictures_show_the_results() -> None:
