@@ -133,4 +133,5 @@ def measure_onnx_runtime(result: Converted) -> dict[int, float]:
     return found
 
 
-main()
+if __name__ == "__main__":
+    main()

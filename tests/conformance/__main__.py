@@ -34,4 +34,5 @@ def main() -> None:
         (ROOT / "docs" / "onnx-operators.md").write_text(page(), encoding="utf-8")
 
 
-main()
+if __name__ == "__main__":
+    main()

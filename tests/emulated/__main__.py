@@ -125,4 +125,5 @@ def report(runs: list[Run]) -> None:
     print(f"{sum(run.passed for run in runs)} passed, {sum(run.failed for run in runs)} failed")
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -30,4 +30,5 @@ def main(path: str, *arguments: str) -> int:
     return 0
 
 
-sys.exit(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
