@@ -197,6 +197,15 @@ def test_wrong_samples(quantize: Quantize, arrays: dict[str, np.ndarray], wrong:
         quantize(arrays=arrays)
 
 
+def test_samples_that_the_model_cannot_run(quantize: Quantize) -> None:
+    nodes = [node("Gather", ["table", "tokens"], ["x"]), node("MatMul", ["x", "w"], ["y"])]
+    ends = {"tokens": (7, ["n", 4])}, {"y": (1, ["n", 4, 4])}
+    model = graphs.graph(nodes, *ends, {"table": weights(5, 4), "w": weights(4, 4)})
+    wrong = r"ONNX Runtime cannot run the model on the samples of --calibrate \(Gather node .*; give samples that suit"
+    with pytest.raises(ConversionError, match=wrong):
+        quantize(model, {"tokens": np.arange(36).reshape(9, 4)})
+
+
 @pytest.mark.parametrize(
     ("count", "wrong"), [(16, None), (2, "There are 2 samples"), (15, r"shape \[15, 3, 8, 8\], but the model's input")]
 )

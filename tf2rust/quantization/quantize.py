@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.infer import Analysis
+from tf2rust.onnx_import.load import NotRunError
 from tf2rust.quantization.bias_correction import corrected
 from tf2rust.quantization.calibration import activations, histograms
 from tf2rust.quantization.candidate import Candidate, Judge
@@ -57,8 +59,10 @@ def quantize(
         )
     with stage("calibrating", progress):
         values = place(graph, products, why_float).values
-        found = histograms(graph, values, evidence.calibration)
-        outputs = [source.run(batch) for batch in evidence.evaluation]
+        with _samples_of(evidence.options[0]):
+            found = histograms(graph, values, evidence.calibration)
+        with _samples_of(evidence.options[1]):
+            outputs = [source.run(batch) for batch in evidence.evaluation]
     with stage("quantizing", progress):
         axes = {name: axis for name in outputs[0] if (axis := class_axis(graph, name)) is not None}
         judge = Judge(evidence.evaluation, outputs, axes, evidence.labels)
@@ -73,6 +77,18 @@ def quantize(
     return Quantized(
         proto, weights, settings.mode, settings.method, evidence.evaluated, layers, best.agreements, axes, notes
     )
+
+
+@contextlib.contextmanager
+def _samples_of(option: str) -> Iterator[None]:
+    """Raises ConversionError with advice on ``option`` if ONNX Runtime cannot run a sample in the block."""
+    try:
+        yield
+    except NotRunError as error:
+        raise ConversionError(
+            f"ONNX Runtime cannot run the model on the samples of {option} ({error.said}); give samples that suit the "
+            "model."
+        ) from error
 
 
 def _best(first: Candidate, evidence: Evidence) -> tuple[Candidate, list[str]]:

@@ -31,12 +31,16 @@ _MOST_ACTIVATIONS = 1 << 26
 
 @dataclass(frozen=True)
 class Evidence:
-    """Batches that calibrate, their number of samples, batches that judge the result, and the labels of the latter."""
+    """Batches that calibrate, their number of samples, batches that judge the result, and the labels of the latter.
+
+    ``options`` are the options that gave the two.
+    """
 
     calibration: Samples
     count: int
     evaluation: Samples
     labels: np.ndarray | None = None
+    options: tuple[str, str] = ("--path_to_fv", "--path_to_fv")
 
     @property
     def evaluated(self) -> int:
@@ -133,9 +137,10 @@ def collect_evidence(graph: LayerGraph, given: Path | None, calibrate: Path | No
     samples = batched(read.inputs, batch_size(graph, fixed, read))
     count = len(next(iter(read.inputs.values()))) if fixed else _count(graph, read)
     if features is None:
-        return Evidence(samples, count, samples, read.labels), tested(read, fixed)
+        return Evidence(samples, count, samples, read.labels, ("--calibrate", "--calibrate")), tested(read, fixed)
     judging = batched(features.inputs, batch_size(graph, 0, features))
-    return Evidence(samples, count, judging, features.labels), replace(features, predictions=None)
+    evidence = Evidence(samples, count, judging, features.labels, ("--calibrate", "--path_to_fv"))
+    return evidence, replace(features, predictions=None)
 
 
 def tested(features: Features, fixed: int) -> Features:
