@@ -127,7 +127,10 @@ fn dense<X: Int, Y: Int>(rng: &mut Rng) {
             };
             let expected: Vec<Y> = (0..m * n).map(|i| rounded(scaled(i), zero_point, range)).collect();
             let float_bias: Vec<f32> = (0..n).map(|c| c as f32 / 8.0).collect();
-            let floats: Vec<f32> = (0..m * n).map(|i| scaled(i) + float_bias[i % n]).collect();
+            let bounds @ [low, high] =
+                [[f32::NEG_INFINITY, f32::INFINITY], [0.0, f32::INFINITY], [-0.5, 0.75]][k % 3];
+            let floats: Vec<f32> =
+                (0..m * n).map(|i| (scaled(i) + float_bias[i % n]).clamp(low, high)).collect();
             let kernel = packed(&weights.kernel, 1, k, n);
             let layer = QuantizedDense {
                 kernel: Matrix::new(&kernel, 1, k, n).unwrap(),
@@ -147,7 +150,7 @@ fn dense<X: Int, Y: Int>(rng: &mut Rng) {
                 assert_eq!(found, expected, "columns {context}");
                 let mut y = vec![f32::NAN; m * n];
                 let (from, to) = (view(&x, [m, k]), view_mut(&mut y, [m, n]));
-                on(isa, |cx| layer.run_f32(cx, from, Some(&float_bias), to).map(|_| ())).unwrap();
+                on(isa, |cx| layer.run_f32(cx, from, Some(&float_bias), bounds, to).map(|_| ())).unwrap();
                 assert_eq!(y, floats, "{context}");
             }
         }
@@ -473,8 +476,12 @@ fn convolution<X: Int>(rng: &mut Rng) {
             on(isa, |cx| layer.run(cx, view(&x, from), view_mut(&mut y, to)).map(|_| ())).unwrap();
             assert_eq!(y, expected, "{isa:?} {case:?}");
             let mut y = vec![f32::NAN; pixels * cout];
-            on(isa, |cx| layer.run_f32(cx, view(&x, from), None, view_mut(&mut y, to)).map(|_| ())).unwrap();
-            assert_eq!(y, scaled, "{isa:?} {case:?}");
+            let bounds @ [low, high] =
+                if cout % 2 == 0 { [0.0, 6.0] } else { [f32::NEG_INFINITY, f32::INFINITY] };
+            on(isa, |cx| layer.run_f32(cx, view(&x, from), None, bounds, view_mut(&mut y, to)).map(|_| ()))
+                .unwrap();
+            let clamped: Vec<f32> = scaled.iter().map(|y| y.clamp(low, high)).collect();
+            assert_eq!(y, clamped, "{isa:?} {case:?}");
             if case.size[0] == 1 && case.kernel[0] == 1 {
                 let layer = QuantizedConv1d {
                     kernel,

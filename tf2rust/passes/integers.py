@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.core.activation import LINEAR
 from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.scale_shift import ScaleShift
@@ -262,40 +265,45 @@ class _Pass:
             self.heirs.setdefault(layer, heir)
 
     def _with_float_results(self) -> Iterator[Layer]:
-        """The layers, with products of integers that have float32 results in the place of products of floats.
-
-        A bias that is no multiple of the scale of the sums is added to their results.
-        """
+        """The layers, with products of integers that have float32 results in the place of products of floats."""
         for layer in self.layers:
             if not isinstance(layer, Affine) or layer.x not in self.integers:
                 yield layer
                 continue
-            y = layer.y if layer.activation.is_linear else Value(f"{layer.y.name}'", layer.y.dtype, layer.y.shape)
-            found, product = quantized_product(layer, *self.integers[layer.x], y, None), y
-            if found == BETWEEN_STEPS:
-                product = Value(f"{y.name}'", y.dtype, y.shape)
-                found = quantized_product(replace(layer, bias=None), *self.integers[layer.x], product, None)
+            found = self._to_float(layer)
             if isinstance(found, str):
                 self.reasons.setdefault(layer, found)
                 yield layer
                 continue
-            found.nodes = layer.nodes
-            self.reasons[found] = self.reasons.get(layer, _NOT_QUANTIZED)
-            self._inherit(found, [], [layer.x])
-            yield found
-            if product is not y:
-                yield Binary(
-                    function="Add",
-                    constant=layer.bias,
-                    inputs=[product],
-                    outputs=[y],
-                    name=layer.name,
-                    rules=layer.rules,
-                )
-            if y is not layer.y:
-                yield ActivationLayer(
-                    activation=layer.activation, inputs=[y], outputs=[layer.y], name=layer.name, rules=layer.rules
-                )
+            found[0].nodes = layer.nodes
+            self.reasons[found[0]] = self.reasons.get(layer, _NOT_QUANTIZED)
+            self._inherit(found[0], [], [layer.x])
+            yield from found
+
+    def _to_float(self, layer: Affine) -> list[Layer] | str:
+        """A product of integers with float32 results and the layers behind it, or the reason why there is none.
+
+        A bias that is no multiple of the scale of the sums is added to their results. So are activations that are not a
+        clamp.
+        """
+        x, scale = self.integers[layer.x]
+        added, activation = None, layer.activation
+        product = quantized_product(layer, x, scale, layer.y, None)
+        if product == BETWEEN_STEPS:
+            added = layer.bias
+            product = quantized_product(replace(layer, bias=None, activation=LINEAR), x, scale, layer.y, None)
+        if isinstance(product, str):
+            return product
+        layers: list[Layer] = [product]
+        own: dict[str, Any] = {"name": layer.name, "rules": layer.rules, "outputs": [layer.y]}
+        if added is not None:
+            layers.append(Binary(function="Add", constant=added, inputs=[layer.y], **own))
+        if product.activation != activation:
+            layers.append(ActivationLayer(activation=activation, inputs=[layer.y], **own))
+        for first, second in pairwise(layers):
+            between = Value(f"{layer.y.name}'", layer.y.dtype, layer.y.shape)
+            first.outputs, second.inputs = [between], [between]
+        return layers
 
     def _drop_unread(self) -> None:
         """Removes layers that were replaced, and constants that only these read."""

@@ -129,6 +129,21 @@ def _float_end(g: Quantized) -> list[str]:
     return [g.op("Relu", g.op("Add", made, g.constant(floats(6), "float32")))]
 
 
+def _float_result(op: str, *constants: float) -> Any:
+    """A dense layer and a convolution with an activation, whose results are not quantized."""
+
+    def build(g: Quantized) -> list[str]:
+        bounds = [g.constant(c, "float32") for c in constants]
+        kernel, bias = g.kernel(weights(10, 6), EACH, 1), g.bias(6, np.float32(0.02) * EACH.astype(np.float32))
+        made = (
+            g.op("Gemm", g.real(ROWS[:, 0]), kernel, bias),
+            g.op("Conv", g.real(IMAGE), g.kernel(weights(6, 4, 3, 3))),
+        )
+        return [g.op(op, one, *bounds) for one in made]
+
+    return build
+
+
 def _float_bias(g: Quantized) -> str:
     """A float bias with steps of the sums that are as large as those of the result."""
     made = g.op("MatMul", g.real(ROWS), g.kernel(weights(10, 6, most=3), 1.0))
@@ -219,6 +234,15 @@ GRAPHS: dict[str, Graph] = {
     "gemm_transposed": quantized("QuantizedDense", dense("Gemm", scale=EACH, transB=1)),
     "dense_int4": quantized("QuantizedDense", _int4, 21),
     "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
+    **{
+        f"float_{op.lower()}": quantized(
+            f"Transpose QuantizedDense{own} QuantizedConv2D{own} Transpose",
+            _float_result(op, *constants),
+            QuantizedDense="its result is not",
+            QuantizedConv2D="its result is not",
+        )
+        for op, constants, own in (("Relu", (), ""), ("Clip", (-0.5, 6.0), ""), ("Tanh", (), " Activation"))
+    },
     "dense_saturated": quantized("QuantizedDense", dense(step=0.001)),
     "dense_bias_between_steps": quantized(
         "QuantizedDense Add QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"

@@ -87,6 +87,14 @@ class Activation:
         """Whether the kernels apply it while they store results; other functions need a second pass over the output."""
         return self.name in ("linear", "relu", "clip", "leaky_relu")
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest result of a clamp; None for other functions."""
+        if self.name == "clip":
+            low, high = self.args
+            return low, high
+        return {"linear": (-math.inf, math.inf), "relu": (0.0, math.inf)}.get(self.name)
+
     def rust(self) -> Expr:
         """The value of ``tf_layers::nn::Activation``."""
         variant = Item("tf_layers::nn::Activation").of(FUNCTIONS[self.name][0])

@@ -66,6 +66,7 @@ class QuantizedProduct(IntegerProduct):
     limits: tuple[int, int]
     """The smallest and the largest integer of y, from the activation and the dtype."""
     activation: Activation = LINEAR
+    """A clamp."""
 
     @property
     def is_requantized(self) -> bool:
@@ -146,7 +147,8 @@ def quantized_product(
 ) -> QuantizedProduct | str:
     """The layer on 8-bit integers, or the reason why there is none.
 
-    ``x`` holds the integers of the layer's input, and ``y`` those of its output or, without ``y_scale``, float32.
+    ``x`` holds the integers of the layer's input, and ``y`` those of its output or, without ``y_scale``, float32. The
+    layer with float32 results has no activation that is not a clamp: the caller adds it.
     """
     if layer.residual is not None:
         return "it adds a residual input that is not quantized between the product and the sum"
@@ -189,7 +191,7 @@ def quantized_product(
         "x_zero_point": x_scale.zero_point,
         "y_zero_point": None if y_scale is None else y_scale.zero_point,
         "limits": limits,
-        "activation": layer.activation if y_scale is not None else LINEAR,
+        "activation": LINEAR if layer.activation.bounds is None else layer.activation,
         "inputs": [x],
         "outputs": [y],
         "name": layer.name,

@@ -112,7 +112,8 @@ def _(layer: QuantizedProduct, site: Site) -> Expr:
         called = with_sizes(_conv(layer), layer.window, layer.x.shape[1:-1], site, _axes(layer))
     if layer.is_requantized:
         return called.method("run", CX, *site.inputs, *site.outputs)
-    return called.method("run_f32", CX, *site.inputs, some(None), *site.outputs)
+    bounds = array([rust_f32(bound) for bound in layer.activation.bounds or ()])
+    return called.method("run_f32", CX, *site.inputs, some(None), bounds, *site.outputs)
 
 
 @layer_field.register

@@ -66,11 +66,9 @@ class Scale:
         Rounding is monotone, so clamping the integers gives the same as clamping the numbers. If the smallest exceeds
         the largest, all results are the largest.
         """
-        bounds = {"linear": (-np.inf, np.inf), "relu": (0.0, np.inf), "clip": activation.args}
-        if activation.name not in bounds:
+        if activation.bounds is None:
             return None
-        low, high = bounds[activation.name]
-        first, last = self.quantize(np.asarray([low, high]))
+        first, last = self.quantize(np.asarray(activation.bounds))
         return min(int(first), int(last)), int(last)
 
 

@@ -179,8 +179,8 @@ impl<'w> QuantizedConv1d<'w> {
         Ok(y.into_view())
     }
 
-    /// As [`run`](Self::run), with results (x ∗ kernel + bias)·multipliers + `bias` in `f32`. Of the requantization, it uses
-    /// the multipliers only: x's scale times those of the weights.
+    /// As [`run`](Self::run), with results clamp((x ∗ kernel + bias)·multipliers + `bias`) in `f32`. `bounds` are the least
+    /// and the greatest result. Of the requantization, it uses the multipliers only: x's scale times those of the weights.
     ///
     /// # Errors
     ///
@@ -190,11 +190,12 @@ impl<'w> QuantizedConv1d<'w> {
         cx: &mut Context<'_>,
         x: View<'_, X, 3>,
         bias: Option<&[f32]>,
+        bounds: [f32; 2],
         mut y: ViewMut<'y, f32, 3>,
     ) -> Result<View<'y, f32, 3>> {
         y.check_overwritten()?;
         let layer = self.as_2d();
-        let epilogue = self.requantization.float_epilogue(self.bias, bias, layer.out_channels()?)?;
+        let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
         let (from, to) = ([batch, 1, width, channels], [outputs, 1, length]);
         layer.compute::<X, _>(cx.isa, from, X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
@@ -269,8 +270,8 @@ impl<'w> QuantizedConv2d<'w> {
         Ok(y.into_view())
     }
 
-    /// As [`run`](Self::run), with results (x ∗ kernel + bias)·multipliers + `bias` in `f32`. Of the requantization, it uses
-    /// the multipliers only: x's scale times those of the weights.
+    /// As [`run`](Self::run), with results clamp((x ∗ kernel + bias)·multipliers + `bias`) in `f32`. `bounds` are the least
+    /// and the greatest result. Of the requantization, it uses the multipliers only: x's scale times those of the weights.
     ///
     /// # Errors
     ///
@@ -280,10 +281,11 @@ impl<'w> QuantizedConv2d<'w> {
         cx: &mut Context<'_>,
         x: View<'_, X, 4>,
         bias: Option<&[f32]>,
+        bounds: [f32; 2],
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
         y.check_overwritten()?;
-        let epilogue = self.requantization.float_epilogue(self.bias, bias, self.out_channels()?)?;
+        let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
         let to = [outputs, height, width];
         self.compute::<X, _>(cx.isa, x.dims(), X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;

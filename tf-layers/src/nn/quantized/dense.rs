@@ -69,8 +69,9 @@ impl QuantizedDense<'_> {
         Ok(y.into_view())
     }
 
-    /// Computes y = (x·kernel + bias)·multipliers + `bias` in `f32`, for results that are not quantized. Of the
-    /// requantization, it uses the multipliers only: x's scale times those of the weights.
+    /// Computes y = clamp((x·kernel + bias)·multipliers + `bias`) in `f32`, for results that are not quantized. `bounds` are
+    /// the least and the greatest result. Of the requantization, it uses the multipliers only: x's scale times those of the
+    /// weights.
     ///
     /// # Errors
     ///
@@ -80,11 +81,12 @@ impl QuantizedDense<'_> {
         cx: &mut Context<'_>,
         x: View<'_, X, R>,
         bias: Option<&[f32]>,
+        bounds: [f32; 2],
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
         y.check_overwritten()?;
-        let epilogue = self.requantization.float_epilogue(self.bias, bias, self.kernel.cols())?;
+        let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, self.kernel.cols())?;
         compute::<X, _>(
             self.kernel,
             cx.isa,

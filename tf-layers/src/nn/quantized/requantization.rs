@@ -2,7 +2,7 @@
 
 use super::Byte;
 use crate::error::{Result, check_len, require};
-use crate::gemm::{Dequantize, Requantize, Rounding, UNBOUNDED};
+use crate::gemm::{Dequantize, Requantize, Rounding};
 
 /// How the sums of a layer become the elements of its result: y = clamp(round(sum·multiplier) + zero point).
 ///
@@ -35,11 +35,12 @@ impl<'w> Requantization<'w> {
         Ok(Requantize { bias, multipliers: self.multipliers, rounding })
     }
 
-    /// The epilogue of `n` columns whose results are floats.
+    /// The epilogue of `n` columns whose results are floats within `bounds`.
     pub(super) fn float_epilogue<'a>(
         &self,
         offsets: &'a [i32],
         bias: Option<&'a [f32]>,
+        bounds: [f32; 2],
         n: usize,
     ) -> Result<Dequantize<'a, true>>
     where
@@ -48,8 +49,7 @@ impl<'w> Requantization<'w> {
         check_len("multipliers", n, self.multipliers.len())?;
         check_len("bias", n, offsets.len())?;
         check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
-        let (multipliers, bounds) = (self.multipliers, UNBOUNDED);
-        Ok(Dequantize { offsets, factor: 1, multipliers, scale: 1.0, bias, bounds })
+        Ok(Dequantize { offsets, factor: 1, multipliers: self.multipliers, scale: 1.0, bias, bounds })
     }
 }
 
