@@ -25,12 +25,8 @@ _CACHED_WEIGHTS = 1 << 18
 
 
 @dataclass(eq=False, kw_only=True)
-class Conv(Affine):
-    """A channels-last convolution: [n, *spatial, c] → [n, *spatial', filters].
-
-    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] for a depthwise convolution over one
-    or two dimensions.
-    """
+class Convolution(Layer):
+    """A channels-last convolution: [n, *spatial, c] → [n, *spatial', filters]."""
 
     window: Window
     groups: int = 1
@@ -52,6 +48,15 @@ class Conv(Affine):
     @property
     def depthwise(self) -> bool:
         return self.groups > 1 and self.groups == self.channels and self.rank < 3
+
+
+@dataclass(eq=False, kw_only=True)
+class Conv(Affine, Convolution):
+    """A convolution of floats.
+
+    ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] for a depthwise convolution over one
+    or two dimensions.
+    """
 
     @property
     def winograd(self) -> bool:

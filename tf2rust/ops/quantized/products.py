@@ -15,8 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tf2rust.ops.conv.conv import Conv
-from tf2rust.ops.conv.window import Window
+from tf2rust.ops.conv.conv import Conv, Convolution
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Layer, Value, Weight
@@ -98,32 +97,12 @@ class QuantizedDense(QuantizedProduct):
 
 
 @dataclass(eq=False, kw_only=True)
-class QuantizedConv(QuantizedProduct):
-    """A convolution of 8-bit integers; the window, the groups and the axes of the kernel are those of Conv.
-
-    The padding has the zero point of x.
-    """
-
-    window: Window
-    groups: int = 1
-
-    @property
-    def rank(self) -> int:
-        return len(self.window.size)
+class QuantizedConv(QuantizedProduct, Convolution):
+    """A convolution of 8-bit integers; the axes of the kernel are those of Conv. Padding has the zero point of x."""
 
     @property
     def kind(self) -> str:
-        return f"Quantized{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
-
-    @property
-    def channels(self) -> int:
-        size = self.x.shape[-1]
-        assert isinstance(size, int)
-        return size
-
-    @property
-    def depthwise(self) -> bool:
-        return self.groups > 1 and self.groups == self.channels
+        return f"Quantized{super().kind}"
 
     def params(self) -> dict[str, object]:
         return {
