@@ -40,15 +40,12 @@ def scales_of(node: ir.Node, infos: ValueInfos, folded: ValueInfo) -> np.ndarray
 
 def _dequantized(node: ir.Node, infos: ValueInfos, folded: ValueInfo) -> np.ndarray | None:
     scales, shape = infos.const(node.inputs[1]), folded.shape
-    if scales is None or scales.dtype != np.float32:
+    if scales is None or scales.dtype != np.float32 or folded.const is None:
         return None
     if scales.size == 1:
         return scales.reshape((1,) * len(shape))
+    axis = (node.attributes["axis"].value if "axis" in node.attributes else 1) % len(shape)
     if scales.ndim == len(shape):  # one scale per block
-        blocked = next((a for a, (n, size) in enumerate(zip(scales.shape, shape, strict=True)) if n != size), 0)
-        step = node.attributes["block_size"].value if "block_size" in node.attributes else 1
-        return np.repeat(scales, step, axis=blocked)[
-            tuple(slice(size) if isinstance(size, int) else slice(None) for size in shape)
-        ]
-    axis = node.attributes["axis"].value if "axis" in node.attributes else 1
-    return scales.reshape([-1 if a == axis % len(shape) else 1 for a in range(len(shape))])
+        block = node.attributes["block_size"].value if "block_size" in node.attributes else 0
+        return scales.take(np.arange(folded.const.shape[axis]) // (block or 1), axis=axis)
+    return scales.reshape([-1 if a == axis else 1 for a in range(len(shape))])

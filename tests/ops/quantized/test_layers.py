@@ -113,6 +113,13 @@ def _int4(g: Quantized) -> str:
     return g.quantize(g.op("MatMul", g.real(ROWS), made), 0.2, 128)
 
 
+def _one_block(g: Quantized) -> str:
+    """A kernel with a block that is longer than its axis."""
+    scales = g.constant(EACH.reshape(1, 6), "float32")
+    kernel = g.op("DequantizeLinear", g.constant(weights(10, 6), "int8"), scales, axis=0, block_size=1 << 40)
+    return g.quantize(g.op("MatMul", g.real(ROWS), kernel), 0.4, 120)
+
+
 def _unsigned_kernel(g: Quantized) -> str:
     kernel = g.kernel((weights(6, 4, 3, 3).astype(int) + 128).astype("uint8"), 0.01, zero=128)
     return g.quantize(g.op("Conv", g.real(IMAGE), kernel), 0.6, 128)
@@ -233,6 +240,7 @@ GRAPHS: dict[str, Graph] = {
     "gemm": quantized("QuantizedDense", dense("Gemm")),
     "gemm_transposed": quantized("QuantizedDense", dense("Gemm", scale=EACH, transB=1)),
     "dense_int4": quantized("QuantizedDense", _int4, 21),
+    "one_block": quantized("QuantizedDense", _one_block, 21),
     "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
     **{
         f"float_{op.lower()}": quantized(

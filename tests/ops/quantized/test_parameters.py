@@ -55,8 +55,8 @@ def result(scale: Any, *, x_scale: float = 0.02) -> Callable[[Quantized], str]:
     return build
 
 
-def by_operator(which: int, value: float) -> Callable[[Quantized], str]:
-    """QLinearConv with one of its scales replaced."""
+def by_operator(which: int, value: float, bias: int = 0) -> Callable[[Quantized], str]:
+    """QLinearConv with one of its scales replaced, and perhaps with some biases."""
 
     def build(g: Quantized) -> str:
         scales = [0.02, 0.01, 0.5]
@@ -64,7 +64,8 @@ def by_operator(which: int, value: float) -> Callable[[Quantized], str]:
         x_scale, kernel_scale, y_scale = (g.constant(s, "float32") for s in scales)
         zero, none = g.constant(3, "uint8"), g.constant(0, "int8")
         weight = g.constant(weights(6, 4, 3, 3), "int8")
-        return g.op("QLinearConv", g.input(IMAGE), x_scale, zero, weight, kernel_scale, none, y_scale, zero)
+        given = [g.constant([7] * bias, "int32")] * bool(bias)
+        return g.op("QLinearConv", g.input(IMAGE), x_scale, zero, weight, kernel_scale, none, y_scale, zero, *given)
 
     return build
 
@@ -101,6 +102,11 @@ REFUSED = {
     "blocks, one too many": (blocks(0.1 * np.ones((3, 6)), 5), "scales of shape [3, 6] for numbers of shape [10, 6]"),
     "blocks, another axis": (blocks(0.1 * np.ones((2, 5)), 5), "one for every 5 elements along axis 0"),
     "blocks, one rank less": (blocks(0.1 * np.ones(6), 5), "one for every 5 elements along axis 0"),
+    "operator, three biases for six filters": (
+        by_operator(0, 0.02, bias=3),
+        "its bias has shape [3], but needs one",
+    ),
+    "operator, one bias for six filters": (by_operator(0, 0.02, bias=1), "for each of 6 filters"),
     "integers that are quantized": (
         lambda g: g.quantize(g.op("Cast", g.input(IMAGE), to=TensorProto.INT32)),
         "unsupported dtype int32 (supported: float32)",

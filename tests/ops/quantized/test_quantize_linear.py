@@ -22,6 +22,9 @@ NODES = {
     "quantize_16": node("QuantizeLinear", X * 1000, const(0.1, "float32"), const(7, "int16")),
     "quantize_to": node("QuantizeLinear", X, const(0.02, "float32"), output_dtype=TensorProto.INT8),
     "quantize_axis": node("QuantizeLinear", X, const(SCALES, "float32"), const([1, 2, 3, 4], "uint8"), axis=1),
+    "dequantize_one_block": node(
+        "DequantizeLinear", integers(3, 4, dtype="int8"), np.abs(floats(3, 1)) + 0.01, axis=1, block_size=1 << 40
+    ),
     "quantize_blocks": node(
         "QuantizeLinear", X, np.abs(floats(3, 2, 5)) + 0.01, axis=1, block_size=2, by_reference=True
     ),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from tf2rust.ops.conv.conv import convolution
 from tf2rust.ops.conv.dynamic import dynamic_conv, with_bias
 from tf2rust.ops.conv.window import kernel_size, window
-from tf2rust.ops.core.inference import Node, ValueInfo, ValueInfos, infers
+from tf2rust.ops.core.dims import format_shape
+from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
 from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
@@ -31,6 +32,11 @@ def _conv_integer(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 @infers("QLinearConv")
 def _qlinear_conv(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     check_quantized_product(node, infos)
+    filters, bias = infos.shape(node.operand(3))[0], node.input(8)
+    if bias is not None and infos.shape(bias) != (filters,):
+        raise InferenceError(
+            f"its bias has shape {format_shape(infos.shape(bias))}, but needs one integer for each of {filters} filters"
+        )
     return [ValueInfo(infos.dtype(node.operand(7)), _shape(node, infos, 3))]
 
 

@@ -19,6 +19,7 @@ from tf2rust.ops.quantized.scale import Scale, plain_scales
 SMALL = ("int8", "uint8")
 _FLOATS = ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float4_e2m1fn")
 _QUANTIZED = (*SMALL, "int16", "uint16", "int32", "int4", "uint4", "int2", "uint2", *_FLOATS)
+_LARGEST_BLOCK = (1 << 31) - 1
 
 
 @dataclass(eq=False, kw_only=True)
@@ -188,5 +189,8 @@ def quantize_linear(m: Match, b: Builder) -> RuleResult:
     rank, axis = inputs[0].rank, m.root.attr("axis", 1)
     # With a single scale, the axis has no effect.
     axis = 0 if inputs[1].rank == 0 or inputs[1].shape == (1,) else normal_axis(axis, rank)
-    layer = QuantizeLinear if forward else DequantizeLinear
-    return layer(axis=axis, block=m.root.attr("block_size", 0), inputs=inputs, outputs=[y])
+    layer, block = QuantizeLinear if forward else DequantizeLinear, m.root.attr("block_size", 0)
+    # A block can be longer than the axis, and than any number of the target.
+    size = inputs[0].shape[axis] if block else 0
+    block = min(block, size if isinstance(size, int) else _LARGEST_BLOCK)
+    return layer(axis=axis, block=block, inputs=inputs, outputs=[y])
