@@ -2,6 +2,7 @@
 
 use core::marker::PhantomData;
 use core::ptr::null;
+use core::slice::from_raw_parts_mut;
 
 use super::{PANEL, Simd, within};
 use crate::checked::holds;
@@ -21,8 +22,25 @@ pub(crate) struct Stencil {
     pub taps: [usize; 3],
     /// The stride in x from one output pixel to the next.
     pub pixel: usize,
-    /// The stride from one vector of channels to the next. At most `LANES`, so that vectors can overlap.
+    /// The stride from the first to the second of two vectors of channels. At most `LANES`, so that they can overlap.
     pub vector: usize,
+}
+
+/// Output pixels side by side: groups of some pixels, whose number is a constant of the kernel.
+pub(crate) struct Pixels<'y> {
+    pub groups: usize,
+    /// The first vector of the first pixel, and all that follows.
+    pub y: &'y mut [f32],
+    /// The stride from one pixel to the next.
+    pub pitch: usize,
+    /// The channels of the last vector of a pixel.
+    pub last: usize,
+}
+
+/// What happens to a sum before it is stored.
+pub(crate) trait Finish {
+    /// The result in vector `v` of a pixel. A trait, because closures would not be inlined.
+    fn finish<S: Simd>(&self, s: S, sum: S::F32, v: usize) -> S::F32;
 }
 
 impl Stencil {
@@ -30,63 +48,139 @@ impl Stencil {
     /// if it overflows.
     #[inline(always)]
     pub fn end(&self, which: usize, last: usize) -> Option<usize> {
-        let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;
-        let taps = (self.taps[0] - 1).checked_mul(self.taps[which])?;
+        let lines = self.lines[0].saturating_sub(1).checked_mul(self.lines[which])?;
+        let taps = self.taps[0].saturating_sub(1).checked_mul(self.taps[which])?;
         lines.checked_add(taps)?.checked_add(last)
     }
 
-    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` vectors of channels. If `HALF` is set, which takes an
-    /// instruction set with `HALVES`, the last vector has half as many channels.
+    /// Stores finish(start + Σ w·x over the taps) in `V` vectors of channels of each pixel, `M` pixels at a time. If `HALF`
+    /// is set, which takes an instruction set with `HALVES`, the last vector has half as many channels.
     #[inline(always)]
-    pub fn accumulate<S: Simd, const M: usize, const V: usize, const HALF: bool>(
+    pub fn run<S: Simd, const M: usize, const V: usize, const HALF: bool>(
         &self,
         s: S,
         x: &[f32],
         w: &[f32],
-        mut sums: [[S::F32; V]; M],
-    ) -> [[S::F32; V]; M] {
-        if self.lines[0] == 0 || self.taps[0] == 0 || const { HALF && !S::HALVES } {
-            return sums;
-        }
-        let vector = self.vector.min(S::LANES);
-        let width = (V - 1) * vector + lanes::<S>(HALF);
-        let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
-        let is_inside = last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len());
-        if !holds(is_inside && self.end(2, width).is_some_and(|end| end <= w.len())) {
-            return sums;
+        start: [S::F32; V],
+        pixels: Pixels<'_>,
+        finish: &impl Finish,
+    ) {
+        let Some(others) = pixels.groups.checked_mul(M).and_then(|count| count.checked_sub(1)) else {
+            return;
+        };
+        let first = (V - 1) * self.vector::<S, V>();
+        let (read, last) = (first + lanes::<S>(HALF), pixels.last.min(S::LANES));
+        let from = others.checked_mul(self.pixel).and_then(|end| self.end(1, end.checked_add(read)?));
+        let to = others.checked_mul(pixels.pitch).and_then(|end| end.checked_add(first + last));
+        let is_inside = self.lines[0] == 0
+            || self.taps[0] == 0
+            || (from.is_some_and(|end| end <= x.len())
+                && self.end(2, read).is_some_and(|end| end <= w.len()));
+        if const { HALF && !S::HALVES } || !holds(is_inside && to.is_some_and(|end| end <= pixels.y.len())) {
+            return;
         }
         // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
         if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
             match self.taps[0] {
-                // SAFETY: the vectors of the last pixel and tap end within x and w.
-                3 => return unsafe { self.sliding::<S, M, V, 3, HALF>(s, x, w, sums) },
+                // SAFETY: the vectors of the last pixel and tap end within x and w, those of the last result within y.
+                3 => return unsafe { self.groups::<S, M, V, 3, HALF>(s, x, w, start, pixels, finish) },
                 // SAFETY: as above.
-                5 => return unsafe { self.sliding::<S, M, V, 5, HALF>(s, x, w, sums) },
+                5 => return unsafe { self.groups::<S, M, V, 5, HALF>(s, x, w, start, pixels, finish) },
                 _ => {}
             }
         }
-        let (image, kernel) = (x, w);
-        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
-        for _ in 0..self.lines[0] {
-            let (mut x, mut w) = (x_line, w_line);
-            for _ in 0..self.taps[0] {
-                debug_assert!(within(kernel.as_ptr(), kernel.len(), w, width));
-                let mut weights = [s.splat(0.0); V];
-                for v in 0..V {
-                    // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
-                    weights[v] = unsafe { load(s, w.add(v * vector), HALF && v + 1 == V) };
+        // SAFETY: as above.
+        unsafe { self.groups::<S, M, V, 0, HALF>(s, x, w, start, pixels, finish) }
+    }
+
+    /// The stride from one vector of channels to the next. Only two vectors overlap.
+    #[inline(always)]
+    fn vector<S: Simd, const V: usize>(&self) -> usize {
+        if const { V == 2 } { self.vector.min(S::LANES) } else { S::LANES }
+    }
+
+    /// Computes all groups. `K` is the number of taps of a line that are as far apart as the pixels, or 0.
+    ///
+    /// # Safety
+    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`, those of the last pixel
+    /// within the results, unless there are none of them.
+    #[inline(always)]
+    unsafe fn groups<S: Simd, const M: usize, const V: usize, const K: usize, const HALF: bool>(
+        &self,
+        s: S,
+        x: &[f32],
+        w: &[f32],
+        start: [S::F32; V],
+        pixels: Pixels<'_>,
+        finish: &impl Finish,
+    ) {
+        let (vector, last) = (self.vector::<S, V>(), pixels.last.min(S::LANES));
+        let (mut window, mut y) = (x.as_ptr(), pixels.y.as_mut_ptr());
+        for _ in 0..pixels.groups {
+            // SAFETY: by the caller's contract.
+            let sums = unsafe {
+                if const { K > 0 } {
+                    self.sliding::<S, M, V, K, HALF>(s, window, [x, w], start)
+                } else {
+                    self.apart::<S, M, V, HALF>(s, window, [x, w], start)
                 }
-                for m in 0..M {
-                    let pixel = x.wrapping_add(m * self.pixel);
-                    debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
-                    for v in 0..V {
-                        // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
-                        let x = unsafe { load(s, x.add(m * self.pixel + v * vector), HALF && v + 1 == V) };
-                        sums[m][v] = fma(s, x, weights[v], sums[m][v], HALF && v + 1 == V);
+            };
+            for m in 0..M {
+                for v in 0..V {
+                    let (sum, to) = (finish.finish(s, sums[m][v], v), y.wrapping_add(v * vector));
+                    let lanes = if v + 1 == V { last } else { S::LANES };
+                    debug_assert!(within(pixels.y.as_ptr(), pixels.y.len(), to, lanes));
+                    // SAFETY: the last vector of the last pixel ends within the results, and this one is not after it.
+                    unsafe {
+                        if lanes == S::LANES {
+                            s.store_ptr(sum, to);
+                        } else {
+                            s.store_partial(sum, from_raw_parts_mut(to, lanes));
+                        }
                     }
                 }
-                x = x.wrapping_add(self.taps[1]);
-                w = w.wrapping_add(self.taps[2]);
+                y = y.wrapping_add(pixels.pitch);
+            }
+            window = window.wrapping_add(M * self.pixel);
+        }
+    }
+
+    /// The sums of `M` pixels, of which the first has the window that begins at `window`.
+    ///
+    /// # Safety
+    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
+    #[inline(always)]
+    unsafe fn apart<S: Simd, const M: usize, const V: usize, const HALF: bool>(
+        &self,
+        s: S,
+        window: *const f32,
+        [x, w]: [&[f32]; 2],
+        start: [S::F32; V],
+    ) -> [[S::F32; V]; M] {
+        let (mut sums, vector) = ([start; M], self.vector::<S, V>());
+        let (mut x_line, mut w_line) = (window, w.as_ptr());
+        for _ in 0..self.lines[0] {
+            let (mut x_tap, mut w_tap) = (x_line, w_line);
+            for _ in 0..self.taps[0] {
+                let mut weights = [s.splat(0.0); V];
+                for v in 0..V {
+                    let (at, half) = (w_tap.wrapping_add(v * vector), HALF && v + 1 == V);
+                    debug_assert!(within(w.as_ptr(), w.len(), at, lanes::<S>(half)));
+                    // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
+                    weights[v] = unsafe { load(s, at, half) };
+                }
+                let mut pixel = x_tap;
+                for m in 0..M {
+                    for v in 0..V {
+                        let (at, half) = (pixel.wrapping_add(v * vector), HALF && v + 1 == V);
+                        debug_assert!(within(x.as_ptr(), x.len(), at, lanes::<S>(half)));
+                        // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
+                        sums[m][v] = fma(s, unsafe { load(s, at, half) }, weights[v], sums[m][v], half);
+                    }
+                    pixel = pixel.wrapping_add(self.pixel);
+                }
+                x_tap = x_tap.wrapping_add(self.taps[1]);
+                w_tap = w_tap.wrapping_add(self.taps[2]);
             }
             x_line = x_line.wrapping_add(self.lines[1]);
             w_line = w_line.wrapping_add(self.lines[2]);
@@ -94,45 +188,46 @@ impl Stencil {
         sums
     }
 
-    /// As [`accumulate`](Self::accumulate) for lines of `K` taps that are as far apart as the pixels. It loads every vector
-    /// of the image once for all pixels, and adds in the same order.
+    /// As [`apart`](Self::apart) for lines of `K` taps that are as far apart as the pixels. It loads every vector of the
+    /// image once for all pixels, and adds in the same order.
     ///
     /// # Safety
-    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
+    /// As for [`apart`](Self::apart).
     #[inline(always)]
     unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize, const HALF: bool>(
         &self,
         s: S,
-        x: &[f32],
-        w: &[f32],
-        mut sums: [[S::F32; V]; M],
+        window: *const f32,
+        [x, w]: [&[f32]; 2],
+        start: [S::F32; V],
     ) -> [[S::F32; V]; M] {
-        let vector = self.vector.min(S::LANES);
-        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
+        let (mut sums, vector) = ([start; M], self.vector::<S, V>());
+        let (mut x_line, mut w_line) = (window, w.as_ptr());
         for _ in 0..self.lines[0] {
-            let mut weights = [[s.splat(0.0); V]; K];
+            let (mut weights, mut w_tap) = ([[s.splat(0.0); V]; K], w_line);
             for tap in 0..K {
                 for v in 0..V {
-                    let w_tap = w_line.wrapping_add(tap * self.taps[2] + v * vector);
-                    let half = HALF && v + 1 == V;
-                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, lanes::<S>(half)));
+                    let (at, half) = (w_tap.wrapping_add(v * vector), HALF && v + 1 == V);
+                    debug_assert!(within(w.as_ptr(), w.len(), at, lanes::<S>(half)));
                     // SAFETY: no tap is after the last one.
-                    weights[tap][v] = unsafe { load(s, w_tap, half) };
+                    weights[tap][v] = unsafe { load(s, at, half) };
                 }
+                w_tap = w_tap.wrapping_add(self.taps[2]);
             }
+            let mut pixel = x_line;
             for column in 0..M + K - 1 {
                 for v in 0..V {
-                    let x_column = x_line.wrapping_add(column * self.pixel + v * vector);
-                    let half = HALF && v + 1 == V;
-                    debug_assert!(within(x.as_ptr(), x.len(), x_column, lanes::<S>(half)));
+                    let (at, half) = (pixel.wrapping_add(v * vector), HALF && v + 1 == V);
+                    debug_assert!(within(x.as_ptr(), x.len(), at, lanes::<S>(half)));
                     // SAFETY: the last column is the last tap of the last pixel.
-                    let x = unsafe { load(s, x_column, half) };
+                    let x = unsafe { load(s, at, half) };
                     for m in 0..M {
                         if column >= m && column - m < K {
                             sums[m][v] = fma(s, x, weights[column - m][v], sums[m][v], half);
                         }
                     }
                 }
+                pixel = pixel.wrapping_add(self.pixel);
             }
             x_line = x_line.wrapping_add(self.lines[1]);
             w_line = w_line.wrapping_add(self.lines[2]);

@@ -31,7 +31,7 @@ mod scalar;
 mod wasm;
 
 pub(crate) use bytes::{Bits8, Pod, bytes_mut, view, view_bools};
-pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
+pub(crate) use depthwise::{Columns, Finish, MAX_TAPS, Pixels, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{
