@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::checked::{copy, part, part_mut};
 use crate::gemm::Rectifier;
 use crate::nn::DepthwiseConv2d;
-use crate::simd::{Finish, Kernel, PANEL, Pixels, Simd, Stencil};
+use crate::simd::{Kernel, PANEL, Pixels, Reduction, Simd, Stencil};
 use crate::window::Axis;
 
 /// A depthwise convolution with checked arguments.
@@ -94,8 +94,8 @@ impl Narrow {
     }
 }
 
-/// Applies a rectifier to the vectors of a pixel.
-struct Rectified<'a> {
+/// A sum of products, to which a rectifier is applied.
+struct WeightedSum<'a> {
     rectifier: Rectifier<'a>,
     /// The first channel, and the distance from one vector to the next.
     channel: usize,
@@ -104,7 +104,13 @@ struct Rectified<'a> {
     last: (usize, usize),
 }
 
-impl Finish for Rectified<'_> {
+impl Reduction for WeightedSum<'_> {
+    const WEIGHTED: bool = true;
+
+    #[inline(always)]
+    fn add<S: Simd>(s: S, x: S::F32, weights: S::F32, sum: S::F32, half: bool) -> S::F32 {
+        if half { s.fma_half(x, weights, sum) } else { s.fma(x, weights, sum) }
+    }
     #[inline(always)]
     fn finish<S: Simd>(&self, s: S, sum: S::F32, v: usize) -> S::F32 {
         let width = if v == self.last.0 { self.last.1 } else { S::LANES };
@@ -229,8 +235,8 @@ impl Line<'_> {
         }
         let last = if HALF { S::LANES / 2 } else { S::LANES };
         let pixels = Pixels { groups, y: part_mut(y, channel..), pitch: self.outputs, last };
-        let finish = Rectified { rectifier: self.rectifier, channel, vector, last: (V - 1, last) };
-        stencil.run::<S, M, V, HALF>(s, x, w, start, pixels, &finish);
+        let reduction = WeightedSum { rectifier: self.rectifier, channel, vector, last: (V - 1, last) };
+        stencil.run::<S, _, M, V, HALF>(s, x, w, start, pixels, &reduction);
     }
 
     /// The taps inside the image, of which `taps` are on a line. Weights of a tap are `pitch` elements apart.
@@ -304,8 +310,8 @@ impl Line<'_> {
         };
         let width = narrow.pixels * self.outputs;
         let pixels = Pixels { groups, y, pitch: width, last: width };
-        let finish = Rectified { rectifier, channel: 0, vector: 0, last: (0, S::LANES) };
-        stencil.run::<S, M, 1, false>(s, x, w, [s.load(&narrow.bias)], pixels, &finish);
+        let reduction = WeightedSum { rectifier, channel: 0, vector: 0, last: (0, S::LANES) };
+        stencil.run::<S, _, M, 1, false>(s, x, w, [s.load(&narrow.bias)], pixels, &reduction);
         groups * M * narrow.pixels
     }
 
