@@ -66,9 +66,12 @@ impl Stencil {
             return;
         };
         let first = (V - 1) * self.vector::<S, V>();
-        let (read, last) = (first + lanes::<S>(HALF), pixels.last.min(S::LANES));
+        // The end of the last whole vector, which may be after that of an overlapping part of one.
+        let whole = if V > 1 { first - self.vector::<S, V>() + S::LANES } else { 0 };
+        let read = whole.max(first + lanes::<S>(HALF));
+        let written = whole.max(first + pixels.last.min(S::LANES));
         let from = others.checked_mul(self.pixel).and_then(|end| self.end(1, end.checked_add(read)?));
-        let to = others.checked_mul(pixels.pitch).and_then(|end| end.checked_add(first + last));
+        let to = others.checked_mul(pixels.pitch).and_then(|end| end.checked_add(written));
         let is_inside = self.lines[0] == 0
             || self.taps[0] == 0
             || (from.is_some_and(|end| end <= x.len())
@@ -119,7 +122,8 @@ impl Stencil {
         reduction: &R,
     ) {
         let (vector, last) = (self.vector::<S, V>(), pixels.last.min(S::LANES));
-        let (mut window, mut y) = (x.as_ptr(), pixels.y.as_mut_ptr());
+        let (results, len) = (pixels.y.as_mut_ptr(), pixels.y.len());
+        let (mut window, mut y) = (x.as_ptr(), results);
         for _ in 0..pixels.groups {
             // SAFETY: by the caller's contract.
             let sums = unsafe {
@@ -133,7 +137,7 @@ impl Stencil {
                 for v in 0..V {
                     let (sum, to) = (reduction.finish(s, sums[m][v], v), y.wrapping_add(v * vector));
                     let lanes = if v + 1 == V { last } else { S::LANES };
-                    debug_assert!(within(pixels.y.as_ptr(), pixels.y.len(), to, lanes));
+                    debug_assert!(within(results, len, to, lanes));
                     // SAFETY: the last vector of the last pixel ends within the results, and this one is not after it.
                     unsafe {
                         if lanes == S::LANES {
@@ -145,7 +149,7 @@ impl Stencil {
                 }
                 y = y.wrapping_add(pixels.pitch);
             }
-            window = window.wrapping_add(M * self.pixel);
+            window = window.wrapping_add(self.pixel.wrapping_mul(M));
         }
     }
 

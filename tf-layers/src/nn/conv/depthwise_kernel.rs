@@ -266,7 +266,7 @@ impl Line<'_> {
             let y = part_mut(y, column * self.outputs..);
             let mut done = 0;
             if horizontal.inside(left) {
-                let vectors = (horizontal.inside_end() - column) / narrow.pixels;
+                let vectors = (horizontal.inside_end() - column) / narrow.pixels.max(1);
                 done = self.narrow_pixels::<S, PIXELS>(s, narrow, vectors, left, y);
                 if done == 0 {
                     done = self.narrow_pixels::<S, 1>(s, narrow, vectors, left, y);
