@@ -1,9 +1,9 @@
-//! The inner loop of depthwise convolutions.
+//! The inner loop of depthwise convolutions of bytes.
 
 use core::marker::PhantomData;
 use core::ptr::null;
 
-use super::{PANEL, Simd, within};
+use super::{PANEL, Simd};
 use crate::checked::holds;
 
 /// The largest number of taps of a window of bytes: a multiple of 4.
@@ -11,135 +11,6 @@ pub(crate) const MAX_TAPS: usize = 52;
 
 /// The largest number of bytes that are read at a tap.
 pub(crate) const WIDEST: usize = if cfg!(target_arch = "x86_64") { 64 } else { PANEL };
-
-/// The taps of a window: their counts, and their strides in the image x and in the weights w.
-#[derive(Clone, Copy)]
-pub(crate) struct Stencil {
-    /// The number of lines, and their strides in x and w.
-    pub lines: [usize; 3],
-    /// The number of taps in a line, and their strides in x and w.
-    pub taps: [usize; 3],
-    /// The stride in x from one output pixel to the next.
-    pub pixel: usize,
-    /// The stride from one vector of channels to the next. At most `LANES`, so that vectors can overlap.
-    pub vector: usize,
-}
-
-impl Stencil {
-    /// The end of the elements of x (`which` = 1) or w (2) that are read, if the last tap reads `last` elements. `None`
-    /// if it overflows.
-    #[inline(always)]
-    pub fn end(&self, which: usize, last: usize) -> Option<usize> {
-        let lines = (self.lines[0] - 1).checked_mul(self.lines[which])?;
-        let taps = (self.taps[0] - 1).checked_mul(self.taps[which])?;
-        lines.checked_add(taps)?.checked_add(last)
-    }
-
-    /// Adds Σ w·x over the taps to the sums of `M` pixels, for `V` vectors of channels. If `HALF` is set, which takes an
-    /// instruction set with `HALVES`, the last vector has half as many channels.
-    #[inline(always)]
-    pub fn accumulate<S: Simd, const M: usize, const V: usize, const HALF: bool>(
-        &self,
-        s: S,
-        x: &[f32],
-        w: &[f32],
-        mut sums: [[S::F32; V]; M],
-    ) -> [[S::F32; V]; M] {
-        if self.lines[0] == 0 || self.taps[0] == 0 || const { HALF && !S::HALVES } {
-            return sums;
-        }
-        let vector = self.vector.min(S::LANES);
-        let width = (V - 1) * vector + lanes::<S>(HALF);
-        let last = self.pixel.checked_mul(M - 1).and_then(|last| last.checked_add(width));
-        let is_inside = last.and_then(|last| self.end(1, last)).is_some_and(|end| end <= x.len());
-        if !holds(is_inside && self.end(2, width).is_some_and(|end| end <= w.len())) {
-            return sums;
-        }
-        // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
-        if const { M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
-            match self.taps[0] {
-                // SAFETY: the vectors of the last pixel and tap end within x and w.
-                3 => return unsafe { self.sliding::<S, M, V, 3, HALF>(s, x, w, sums) },
-                // SAFETY: as above.
-                5 => return unsafe { self.sliding::<S, M, V, 5, HALF>(s, x, w, sums) },
-                _ => {}
-            }
-        }
-        let (image, kernel) = (x, w);
-        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
-        for _ in 0..self.lines[0] {
-            let (mut x, mut w) = (x_line, w_line);
-            for _ in 0..self.taps[0] {
-                debug_assert!(within(kernel.as_ptr(), kernel.len(), w, width));
-                let mut weights = [s.splat(0.0); V];
-                for v in 0..V {
-                    // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
-                    weights[v] = unsafe { load(s, w.add(v * vector), HALF && v + 1 == V) };
-                }
-                for m in 0..M {
-                    let pixel = x.wrapping_add(m * self.pixel);
-                    debug_assert!(within(image.as_ptr(), image.len(), pixel, width));
-                    for v in 0..V {
-                        // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
-                        let x = unsafe { load(s, x.add(m * self.pixel + v * vector), HALF && v + 1 == V) };
-                        sums[m][v] = fma(s, x, weights[v], sums[m][v], HALF && v + 1 == V);
-                    }
-                }
-                x = x.wrapping_add(self.taps[1]);
-                w = w.wrapping_add(self.taps[2]);
-            }
-            x_line = x_line.wrapping_add(self.lines[1]);
-            w_line = w_line.wrapping_add(self.lines[2]);
-        }
-        sums
-    }
-
-    /// As [`accumulate`](Self::accumulate) for lines of `K` taps that are as far apart as the pixels. It loads every vector
-    /// of the image once for all pixels, and adds in the same order.
-    ///
-    /// # Safety
-    /// The vectors of the last pixel and tap must end within `x`, those of the last tap within `w`.
-    #[inline(always)]
-    unsafe fn sliding<S: Simd, const M: usize, const V: usize, const K: usize, const HALF: bool>(
-        &self,
-        s: S,
-        x: &[f32],
-        w: &[f32],
-        mut sums: [[S::F32; V]; M],
-    ) -> [[S::F32; V]; M] {
-        let vector = self.vector.min(S::LANES);
-        let (mut x_line, mut w_line) = (x.as_ptr(), w.as_ptr());
-        for _ in 0..self.lines[0] {
-            let mut weights = [[s.splat(0.0); V]; K];
-            for tap in 0..K {
-                for v in 0..V {
-                    let w_tap = w_line.wrapping_add(tap * self.taps[2] + v * vector);
-                    let half = HALF && v + 1 == V;
-                    debug_assert!(within(w.as_ptr(), w.len(), w_tap, lanes::<S>(half)));
-                    // SAFETY: no tap is after the last one.
-                    weights[tap][v] = unsafe { load(s, w_tap, half) };
-                }
-            }
-            for column in 0..M + K - 1 {
-                for v in 0..V {
-                    let x_column = x_line.wrapping_add(column * self.pixel + v * vector);
-                    let half = HALF && v + 1 == V;
-                    debug_assert!(within(x.as_ptr(), x.len(), x_column, lanes::<S>(half)));
-                    // SAFETY: the last column is the last tap of the last pixel.
-                    let x = unsafe { load(s, x_column, half) };
-                    for m in 0..M {
-                        if column >= m && column - m < K {
-                            sums[m][v] = fma(s, x, weights[column - m][v], sums[m][v], half);
-                        }
-                    }
-                }
-            }
-            x_line = x_line.wrapping_add(self.lines[1]);
-            w_line = w_line.wrapping_add(self.lines[2]);
-        }
-        sums
-    }
-}
 
 /// Columns of up to four lines of an image of bytes.
 pub(crate) struct Columns<'a> {
@@ -176,27 +47,6 @@ impl<'a> Columns<'a> {
         }
         s.interleave(rows)
     }
-}
-
-/// The channels of a vector, or of half a vector.
-const fn lanes<S: Simd>(half: bool) -> usize {
-    if half { S::LANES / 2 } else { S::LANES }
-}
-
-/// Loads a vector, or the first half of one.
-///
-/// # Safety
-/// As many floats must be readable at `x`. Only an instruction set with `HALVES` has halves.
-#[inline(always)]
-unsafe fn load<S: Simd>(s: S, x: *const f32, half: bool) -> S::F32 {
-    // SAFETY: by the caller's contract.
-    unsafe { if half { s.load_half_ptr(x) } else { s.load_ptr(x) } }
-}
-
-/// a·b + c, or the first half of it.
-#[inline(always)]
-fn fma<S: Simd>(s: S, a: S::F32, b: S::F32, c: S::F32, half: bool) -> S::F32 {
-    if half { s.fma_half(a, b, c) } else { s.fma(a, b, c) }
 }
 
 /// Where the taps of a window of bytes are in an image.

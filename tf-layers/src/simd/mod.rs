@@ -27,11 +27,12 @@ mod mul_add;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod scalar;
+mod stencil;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
 pub(crate) use bytes::{Bits8, Pod, bytes_mut, view, view_bools};
-pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
+pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{
@@ -41,6 +42,7 @@ pub(crate) use mul_add::{
     Accumulator, Accumulators, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
+pub(crate) use stencil::{Pixels, Reduction, Stencil};
 
 use core::ops::IndexMut;
 

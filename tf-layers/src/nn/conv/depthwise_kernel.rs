@@ -5,7 +5,7 @@ use core::ops::Range;
 use crate::checked::{copy, part, part_mut};
 use crate::gemm::Rectifier;
 use crate::nn::DepthwiseConv2d;
-use crate::simd::{Kernel, PANEL, Simd, Stencil};
+use crate::simd::{Kernel, PANEL, Pixels, Reduction, Simd, Stencil};
 use crate::window::Axis;
 
 /// A depthwise convolution with checked arguments.
@@ -94,6 +94,30 @@ impl Narrow {
     }
 }
 
+/// A sum of products, to which a rectifier is applied.
+struct WeightedSum<'a> {
+    rectifier: Rectifier<'a>,
+    /// The first channel, and the distance from one vector to the next.
+    channel: usize,
+    vector: usize,
+    /// The number of the last vector, and its channels.
+    last: (usize, usize),
+}
+
+impl Reduction for WeightedSum<'_> {
+    const WEIGHTED: bool = true;
+
+    #[inline(always)]
+    fn add<S: Simd>(s: S, x: S::F32, weights: S::F32, sum: S::F32, half: bool) -> S::F32 {
+        if half { s.fma_half(x, weights, sum) } else { s.fma(x, weights, sum) }
+    }
+    #[inline(always)]
+    fn finish<S: Simd>(&self, s: S, sum: S::F32, v: usize) -> S::F32 {
+        let width = if v == self.last.0 { self.last.1 } else { S::LANES };
+        self.rectifier.apply(s, sum, self.channel + v * self.vector, width)
+    }
+}
+
 /// A line of output pixels.
 struct Line<'a> {
     layer: &'a DepthwiseConv2d<'a>,
@@ -121,44 +145,53 @@ impl Line<'_> {
                 let first = column.min(inside - PIXELS);
                 let left = horizontal.origin(first);
                 if left >= 0 {
+                    let groups = (inside - first) / PIXELS;
                     let y = part_mut(y, first * self.outputs..);
-                    self.channels::<S, PIXELS>(s, left, 0..horizontal.size, y);
-                    column = first + PIXELS;
+                    self.channels::<S, PIXELS>(s, groups, left, 0..horizontal.size, y);
+                    column = first + groups * PIXELS;
                     continue;
                 }
             }
             let left = horizontal.origin(column);
-            self.channels::<S, 1>(s, left, horizontal.taps(left), part_mut(y, column * self.outputs..));
+            let y = part_mut(y, column * self.outputs..);
+            self.channels::<S, 1>(s, 1, left, horizontal.taps(left), y);
             column += 1;
         }
     }
 
-    /// Computes all channels of `M` pixels. The window of the first one begins at `left`.
+    /// Computes all channels of `groups` times `M` pixels. The window of the first one begins at `left`.
     #[inline(always)]
-    fn channels<S: Simd, const M: usize>(&self, s: S, left: isize, taps: Range<usize>, y: &mut [f32]) {
+    fn channels<S: Simd, const M: usize>(
+        &self,
+        s: S,
+        groups: usize,
+        left: isize,
+        taps: Range<usize>,
+        y: &mut [f32],
+    ) {
         let mut channel = 0;
         // Four vectors of sums per pixel need 16 registers.
         while const { S::MR * S::NR >= 24 * S::LANES } && channel + 4 * S::LANES <= self.outputs {
-            self.vectors::<S, M, 4, false>(s, left, taps.clone(), channel, S::LANES, y);
+            self.vectors::<S, M, 4, false>(s, groups, left, taps.clone(), [channel, S::LANES], y);
             channel += 4 * S::LANES;
         }
         while channel + 2 * S::LANES <= self.outputs {
-            self.vectors::<S, M, 2, false>(s, left, taps.clone(), channel, S::LANES, y);
+            self.vectors::<S, M, 2, false>(s, groups, left, taps.clone(), [channel, S::LANES], y);
             channel += 2 * S::LANES;
         }
         let last = self.outputs.checked_sub(S::LANES);
         match (self.outputs - channel, last) {
             (0, _) => {}
             (left_over, _) if const { S::HALVES && M > 1 } && left_over == S::LANES + S::LANES / 2 => {
-                self.vectors::<S, M, 2, true>(s, left, taps, channel, S::LANES, y);
+                self.vectors::<S, M, 2, true>(s, groups, left, taps, [channel, S::LANES], y);
             }
             // The last vector overlaps the one before it.
             (left_over, Some(last)) if left_over > S::LANES => {
-                self.vectors::<S, M, 2, false>(s, left, taps, channel, last - channel, y);
+                self.vectors::<S, M, 2, false>(s, groups, left, taps, [channel, last - channel], y);
             }
-            (_, Some(last)) => self.vectors::<S, M, 1, false>(s, left, taps, last, 0, y),
+            (_, Some(last)) => self.vectors::<S, M, 1, false>(s, groups, left, taps, [last, 0], y),
             (_, None) => {
-                for m in 0..M {
+                for m in 0..groups * M {
                     let origin = left + (m * self.horizontal.stride) as isize;
                     self.rest(s, origin, taps.clone(), channel, part_mut(y, m * self.outputs..));
                 }
@@ -175,46 +208,35 @@ impl Line<'_> {
         ((tap_y * horizontal.size + tap_x) * outputs, (line * horizontal.input + column) * outputs)
     }
 
-    /// Computes `V` vectors of channels of `M` pixels. The vectors are `vector` channels apart. If `HALF` is set, the last
-    /// one has half as many channels.
+    /// Computes `V` vectors of channels, from `channel` on and `vector` channels apart, of `groups` times `M` pixels. If
+    /// `HALF` is set, the last one has half as many channels.
     #[inline(always)]
     fn vectors<S: Simd, const M: usize, const V: usize, const HALF: bool>(
         &self,
         s: S,
+        groups: usize,
         left: isize,
         taps: Range<usize>,
-        channel: usize,
-        vector: usize,
+        [channel, vector]: [usize; 2],
         y: &mut [f32],
     ) {
-        let mut sums = [[s.splat(0.0); V]; M];
+        let mut start = [s.splat(0.0); V];
         if let Some(bias) = self.layer.bias {
             for v in 0..V {
                 let bias = part(bias, channel + v * vector..);
-                let bias = if HALF && v + 1 == V { s.load_partial(bias, 0.0) } else { s.load(bias) };
-                for m in 0..M {
-                    sums[m][v] = bias;
-                }
+                start[v] = if HALF && v + 1 == V { s.load_partial(bias, 0.0) } else { s.load(bias) };
             }
         }
         let stencil = self.stencil(taps.len(), vector, self.outputs);
+        let (mut x, mut w): (&[f32], &[f32]) = (&[], &[]);
         if !self.taps.is_empty() && !taps.is_empty() {
-            let (w, x) = self.tap(left, self.taps.start, taps.start);
-            let (x, w) = (part(self.x, x + channel..), part(self.layer.kernel, w + channel..));
-            sums = stencil.accumulate::<S, M, V, HALF>(s, x, w, sums);
+            let (first_w, first_x) = self.tap(left, self.taps.start, taps.start);
+            (x, w) = (part(self.x, first_x + channel..), part(self.layer.kernel, first_w + channel..));
         }
-        for m in 0..M {
-            for v in 0..V {
-                let column = channel + v * vector;
-                let y = part_mut(y, m * self.outputs + column..);
-                if HALF && v + 1 == V {
-                    let sum = self.rectifier.apply(s, sums[m][v], column, S::LANES / 2);
-                    s.store_partial(sum, part_mut(y, ..S::LANES / 2));
-                } else {
-                    s.store(self.rectifier.apply(s, sums[m][v], column, S::LANES), y);
-                }
-            }
-        }
+        let last = if HALF { S::LANES / 2 } else { S::LANES };
+        let pixels = Pixels { groups, y: part_mut(y, channel..), pitch: self.outputs, last };
+        let reduction = WeightedSum { rectifier: self.rectifier, channel, vector, last: (V - 1, last) };
+        stencil.run::<S, _, M, V, HALF>(s, x, w, start, pixels, &reduction);
     }
 
     /// The taps inside the image, of which `taps` are on a line. Weights of a tap are `pitch` elements apart.
@@ -242,54 +264,55 @@ impl Line<'_> {
         while column < horizontal.output {
             let left = horizontal.origin(column);
             let y = part_mut(y, column * self.outputs..);
-            if horizontal.inside(left) && self.narrow_pixels::<S, PIXELS>(s, narrow, column, left, y) {
-                column += PIXELS * narrow.pixels;
-            } else if horizontal.inside(left) && self.narrow_pixels::<S, 1>(s, narrow, column, left, y) {
-                column += narrow.pixels;
-            } else {
-                self.rest(s, left, horizontal.taps(left), 0, y);
-                column += 1;
+            let mut done = 0;
+            if horizontal.inside(left) {
+                let vectors = (horizontal.inside_end() - column) / narrow.pixels.max(1);
+                done = self.narrow_pixels::<S, PIXELS>(s, narrow, vectors, left, y);
+                if done == 0 {
+                    done = self.narrow_pixels::<S, 1>(s, narrow, vectors, left, y);
+                }
             }
+            if done == 0 {
+                self.rest(s, left, horizontal.taps(left), 0, y);
+            }
+            column += done.max(1);
         }
     }
 
-    /// Computes `M` vectors of pixels. Returns false, and computes nothing, if there are not as many, or their last vector
-    /// would be read beyond the image.
+    /// Computes up to `vectors` vectors of pixels, `M` at a time, as far as no vector would be read beyond the image.
+    /// Returns the number of pixels.
     #[inline(always)]
     fn narrow_pixels<S: Simd, const M: usize>(
         &self,
         s: S,
         narrow: &Narrow,
-        column: usize,
+        vectors: usize,
         left: isize,
         y: &mut [f32],
-    ) -> bool {
-        let horizontal = &self.horizontal;
-        let count = M * narrow.pixels;
-        if column + count > horizontal.output || !horizontal.inside(horizontal.origin(column + count - 1)) {
-            return false;
-        }
-        let mut sums = [[s.load(&narrow.bias)]; M];
-        let mut stencil = self.stencil(horizontal.size, 0, PANEL);
+    ) -> usize {
+        let mut stencil = self.stencil(self.horizontal.size, 0, PANEL);
         stencil.pixel *= narrow.pixels;
+        let (mut x, mut w): (&[f32], &[f32]) = (&[], &[]);
+        let mut groups = vectors / M;
         if !self.taps.is_empty() {
-            let (_, x) = self.tap(left, self.taps.start, 0);
-            let x = part(self.x, x..);
-            if stencil.end(1, (M - 1) * stencil.pixel + S::LANES).is_none_or(|end| end > x.len()) {
-                return false;
-            }
-            let first = self.taps.start * horizontal.size * PANEL;
-            sums = stencil.accumulate::<S, M, 1, false>(s, x, part(&narrow.kernel, first..), sums);
+            let (_, first) = self.tap(left, self.taps.start, 0);
+            (x, w) = (
+                part(self.x, first..),
+                part(&narrow.kernel, self.taps.start * self.horizontal.size * PANEL..),
+            );
+            // The vectors that can be read: all but the first one are a step from the one before.
+            let room = stencil.end(1, S::LANES).and_then(|end| x.len().checked_sub(end));
+            groups = groups.min(room.map_or(0, |room| room / stencil.pixel.max(1) + 1) / M);
         }
         let rectifier = match self.rectifier {
             Rectifier::Parametric(_) => Rectifier::Parametric(&narrow.slopes),
             other => other,
         };
         let width = narrow.pixels * self.outputs;
-        for (m, [sum]) in sums.into_iter().enumerate() {
-            s.store_partial(rectifier.apply(s, sum, 0, S::LANES), part_mut(y, m * width..m * width + width));
-        }
-        true
+        let pixels = Pixels { groups, y, pitch: width, last: width };
+        let reduction = WeightedSum { rectifier, channel: 0, vector: 0, last: (0, S::LANES) };
+        stencil.run::<S, _, M, 1, false>(s, x, w, [s.load(&narrow.bias)], pixels, &reduction);
+        groups * M * narrow.pixels
     }
 
     /// Computes the last channels of a pixel, which are fewer than a vector.

@@ -1,16 +1,16 @@
 //! Pooling, channels-last.
 
 use crate::Context;
-use crate::checked::{part, part_mut};
 use crate::error::Result;
-use crate::simd::{Kernel, Simd};
 use crate::tensor::{View, ViewMut};
 use crate::window::{Axis, channels_last, check_output, window_axes};
 
 mod adaptive;
+mod kernel;
 mod max;
 
 pub use adaptive::AdaptivePool;
+use kernel::{PoolKernel, max};
 pub use max::{MaxPool, max_unpool};
 
 /// The reduction of a window.
@@ -252,132 +252,8 @@ impl Pool3d {
         check_output(&y.dims(), batch, axes, channels)?;
         let (x, to) = (x.as_slice()?, y.as_mut_slice()?);
         if !to.is_empty() {
-            cx.isa.run(PoolKernel { kind: self.kind, axes, batch, channels, x, y: to });
+            cx.isa.run(PoolKernel { kind: self.kind, axes, channels, x, y: to });
         }
         Ok(y.into_view())
     }
-}
-
-struct PoolKernel<'a> {
-    kind: PoolKind,
-    axes: [Axis; 3],
-    batch: usize,
-    channels: usize,
-    x: &'a [f32],
-    y: &'a mut [f32],
-}
-
-impl Kernel for PoolKernel<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let [depth, vertical, horizontal] = self.axes;
-        let image = depth.input * vertical.input * horizontal.input * self.channels;
-        let mut pixels = self.y.chunks_exact_mut(self.channels.max(1));
-        for sample in 0..self.batch {
-            let x = part(part(self.x, sample * image..), ..image);
-            for line in 0..depth.output * vertical.output {
-                let height = vertical.output.max(1);
-                let (slice, line) = (line / height, line % height);
-                for (column, y) in (0..horizontal.output).zip(&mut pixels) {
-                    let window = Window::new(self.kind, self.axes, [slice, line, column], self.channels, x);
-                    let mut channel = 0;
-                    while channel + 4 * S::LANES <= self.channels {
-                        window.pool::<S, 4>(s, channel, y);
-                        channel += 4 * S::LANES;
-                    }
-                    while channel + S::LANES <= self.channels {
-                        window.pool::<S, 1>(s, channel, y);
-                        channel += S::LANES;
-                    }
-                    if channel < self.channels {
-                        // The last vector overlaps the one before it, unless it is the only one.
-                        window.pool::<S, 1>(s, self.channels.saturating_sub(S::LANES), y);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// One position of the window.
-struct Window<'a> {
-    axes: [Axis; 3],
-    channels: usize,
-    x: &'a [f32],
-    origins: [isize; 3],
-    taps: [core::ops::Range<usize>; 3],
-    /// The initial value of the sum or maximum.
-    start: f32,
-    /// The divisor of the sum; `None` for a maximum.
-    divisor: Option<f32>,
-}
-
-impl<'a> Window<'a> {
-    #[inline(always)]
-    fn new(kind: PoolKind, axes: [Axis; 3], at: [usize; 3], channels: usize, x: &'a [f32]) -> Self {
-        let origins = [axes[0].origin(at[0]), axes[1].origin(at[1]), axes[2].origin(at[2])];
-        let taps = [axes[0].taps(origins[0]), axes[1].taps(origins[1]), axes[2].taps(origins[2])];
-        let divisor = match kind {
-            PoolKind::Max | PoolKind::MaxOverPadding => None,
-            PoolKind::Sum => Some(1),
-            PoolKind::Average { count_include_pad: false } => {
-                Some(taps[0].len() * taps[1].len() * taps[2].len())
-            }
-            PoolKind::Average { count_include_pad: true } => Some(
-                axes[0].taps_padded(origins[0])
-                    * axes[1].taps_padded(origins[1])
-                    * axes[2].taps_padded(origins[2]),
-            ),
-        };
-        let divisor = divisor.map(|count| count.max(1) as f32);
-        let whole = (0..3).all(|i| axes[i].inside(origins[i]));
-        let start = match kind {
-            PoolKind::Max => f32::NEG_INFINITY,
-            PoolKind::MaxOverPadding if whole => f32::NEG_INFINITY,
-            _ => 0.0,
-        };
-        Self { axes, channels, x, origins, taps, start, divisor }
-    }
-
-    /// Pools `N` vectors of channels from `channel` on. A pixel with fewer channels is the first part of a vector.
-    #[inline(always)]
-    fn pool<S: Simd, const N: usize>(&self, s: S, channel: usize, y: &mut [f32]) {
-        let mut result = [s.splat(self.start); N];
-        let width = (N * S::LANES).min(self.channels - channel);
-        let [depth, vertical, horizontal] = &self.axes;
-        for tap_z in self.taps[0].clone() {
-            let slice = (self.origins[0] + (tap_z * depth.dilation) as isize) as usize;
-            for tap_y in self.taps[1].clone() {
-                let line = (self.origins[1] + (tap_y * vertical.dilation) as isize) as usize;
-                for tap_x in self.taps[2].clone() {
-                    let column = (self.origins[2] + (tap_x * horizontal.dilation) as isize) as usize;
-                    let pixel = (slice * vertical.input + line) * horizontal.input + column;
-                    let x = part(self.x, pixel * self.channels + channel..);
-                    for (i, result) in result.iter_mut().enumerate() {
-                        let x = part(x, i * S::LANES..);
-                        // What follows the pixel in memory is not stored.
-                        let x = if x.len() >= S::LANES { s.load(x) } else { s.load_partial(x, 0.0) };
-                        *result = if self.divisor.is_some() { s.add(*result, x) } else { max(s, *result, x) };
-                    }
-                }
-            }
-        }
-        for (i, &result) in result.iter().enumerate() {
-            let result = match self.divisor {
-                Some(divisor) => s.div(result, s.splat(divisor)),
-                None => result,
-            };
-            let y = part_mut(y, channel + i * S::LANES..channel + width);
-            if y.len() >= S::LANES { s.store(result, y) } else { s.store_partial(result, y) }
-        }
-    }
-}
-
-/// The maximum; NaN if either operand is.
-#[inline(always)]
-fn max<S: Simd>(s: S, a: S::F32, b: S::F32) -> S::F32 {
-    // Compares the operand that is known first: the next maximum waits for `a` only.
-    s.select(s.eq(b, b), s.max(b, a), b)
 }
