@@ -21,6 +21,8 @@ mod pack;
 mod requantize;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+mod tiles;
 mod widen;
 
 use core::ops::Range;

@@ -11,6 +11,8 @@ pub struct Isa(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    Amx,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
@@ -28,6 +30,8 @@ enum Kind {
 
 /// From the widest to the narrowest.
 const KINDS: &[Kind] = &[
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    Kind::Amx,
     #[cfg(target_arch = "x86_64")]
     Kind::Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
@@ -60,6 +64,8 @@ impl Kind {
     #[cfg_attr(not(feature = "std"), allow(clippy::nonminimal_bool, clippy::eq_op))]
     fn exists(self) -> bool {
         match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Self::Amx => Self::Avx512Vnni.exists() && super::amx::exists(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => Self::Avx512.exists() && has!("avx512vnni"),
             #[cfg(target_arch = "x86_64")]
@@ -80,8 +86,8 @@ impl Kind {
 impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
-    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `neon`,
-    /// `simd128`) selects another one, if the processor has it.
+    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `amx`,
+    /// `neon`, `simd128`) selects another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {
@@ -116,6 +122,8 @@ impl Isa {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Kind::Amx => "amx",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni => "avx512vnni",
             #[cfg(target_arch = "x86_64")]
@@ -132,10 +140,19 @@ impl Isa {
         }
     }
 
-    /// Runs `kernel` compiled for this instruction set.
+    /// The tile registers, if the instruction set has them.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    pub(crate) fn tiles(self) -> Option<super::amx::Tiles> {
+        // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
+        (self.0 == Kind::Amx).then(|| unsafe { super::amx::Tiles::new() })
+    }
+
+    /// Runs `kernel` compiled for the vectors of this instruction set.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Kind::Amx => Self(Kind::Avx512Vnni).run(kernel),
             // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni if const { K::BYTES } => unsafe { super::avx512::run_vnni(kernel) },
