@@ -19,8 +19,11 @@ use crate::simd::{
 const L2_BYTES: usize = 192 * 1024;
 /// With fewer rows, most of the work on tiles would be wasted.
 const MIN_ROWS: usize = 8;
+/// With fewer columns or a shorter k, loading and storing tiles takes longer than their products.
+const MIN_COLUMNS: usize = PANEL;
+const MIN_K: usize = 32;
 /// With fewer multiply-adds, configuring the tile registers takes longer than the product.
-const MIN_WORK: usize = 1 << 15;
+const MIN_WORK: usize = 3 << 16;
 /// The rows that an epilogue stores together.
 const MR: usize = 4;
 
@@ -32,6 +35,8 @@ fn steps<T: MulAdd, E: Epilogue<T::Acc>>(gemm: &Gemm<'_, T, E>) -> Steps {
 /// Whether a product with `m` rows is faster on tile registers than on vectors.
 pub(super) fn pays<T: MulAdd, E: Epilogue<T::Acc>>(m: usize, gemm: &Gemm<'_, T, E>) -> bool {
     m >= MIN_ROWS
+        && gemm.n >= MIN_COLUMNS
+        && gemm.k >= MIN_K
         && m.saturating_mul(gemm.n).saturating_mul(gemm.k) >= MIN_WORK
         && steps(gemm).pitch() * TILE_ROWS <= Copied::capacity::<u8>()
 }
@@ -52,53 +57,64 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for TileKernel<'_, '_, T, E> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        let gemm = self.gemm;
-        let steps = steps(&gemm);
-        let registers = self.tiles.configure(steps);
+        // They are read through references, because copying what was just stored stalls the processor.
+        let Self { tiles, product, a, m, gemm, c } = &mut self;
+        let (steps, m) = (steps(gemm), *m);
+        let registers = tiles.configure(steps);
         let epilogue = gemm.epilogue.block(true, true);
         let mut block =
-            Block { gemm: &gemm, epilogue, product: self.product, registers, sums: Sums::zeros() };
-        let pitch = steps.pitch() / size_of::<T::A>();
-        let room = Copied::capacity::<T::A>() / pitch;
-        let most = if room < BLOCK_ROWS { TILE_ROWS } else { room / BLOCK_ROWS * BLOCK_ROWS };
+            Block { gemm, epilogue, product: *product, tiles: *tiles, steps, registers, sums: Sums::NONE };
         let mut row = 0;
-        if let Some((rows, count)) = self.in_place(steps) {
+        if let Some((rows, count)) = block.in_place(a, m) {
             let most = (L2_BYTES / (gemm.k * size_of::<T::A>())).next_multiple_of(BLOCK_ROWS);
             while row < count {
                 let end = count.min(row + most);
                 let data = part(rows.data, row * rows.stride..);
-                block.run(s, TileRows { data, pitch: rows.stride }, row..end, self.c);
+                block.run(s, TileRows { data, pitch: rows.stride }, row..end, c);
                 row = end;
             }
         }
-        if row == self.m {
+        if row == m {
             return;
         }
+        let pitch = steps.pitch() / size_of::<T::A>();
+        let room = Copied::capacity::<T::A>() / pitch;
+        let most = if room < BLOCK_ROWS { TILE_ROWS } else { room / BLOCK_ROWS * BLOCK_ROWS };
         let mut memory = Copied::NONE;
-        let copied = memory.zeros(most.min((self.m - row).next_multiple_of(TILE_ROWS)) * pitch);
-        while row < self.m {
-            let end = self.m.min(row + most);
-            self.copy(steps, pitch, row..end, copied);
-            block.run(s, TileRows { data: copied, pitch }, row..end, self.c);
+        let copied = memory.zeros(most.min((m - row).next_multiple_of(TILE_ROWS)) * pitch);
+        while row < m {
+            let end = m.min(row + most);
+            block.copy(a, row..end, pitch, copied);
+            block.run(s, TileRows { data: copied, pitch }, row..end, c);
             row = end;
         }
     }
 }
 
-impl<'r, T: MulAdd, E: Epilogue<T::Acc>> TileKernel<'r, '_, T, E> {
+/// Some rows of a product.
+struct Block<'g, 'a, T: MulAdd, E> {
+    gemm: &'g Gemm<'a, T, E>,
+    epilogue: E,
+    product: TileProduct,
+    tiles: Tiles,
+    steps: Steps,
+    registers: Configured,
+    sums: Sums<T::Acc>,
+}
+
+impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, '_, T, E> {
     /// The rows of A and the number of them, whole blocks, that are read in place. `None` if they must be copied.
     #[inline(always)]
-    fn in_place(&self, steps: Steps) -> Option<(RowMajor<'r, T::A>, usize)> {
-        let gemm = &self.gemm;
-        match self.a {
+    fn in_place<'r>(&self, a: &LhsRows<'r, T>, m: usize) -> Option<(RowMajor<'r, T::A>, usize)> {
+        match *a {
             LhsRows::Matrix(rows)
-                if T::flip(gemm.setup) == 0
-                    && steps.gap()[1] == 0
-                    && gemm.k.is_multiple_of(T::STEP)
+                if T::flip(self.gemm.setup) == 0
+                    && self.steps.gap()[1] == 0
+                    && self.gemm.k.is_multiple_of(T::STEP)
                     && (rows.stride * size_of::<T::A>()).is_multiple_of(TILE_BYTES)
                     && rows.data.as_ptr().addr().is_multiple_of(TILE_BYTES) =>
             {
-                Some((rows, self.m / BLOCK_ROWS * BLOCK_ROWS))
+                Some((rows, m / BLOCK_ROWS * BLOCK_ROWS))
             }
             _ => None,
         }
@@ -106,18 +122,18 @@ impl<'r, T: MulAdd, E: Epilogue<T::Acc>> TileKernel<'r, '_, T, E> {
 
     /// Copies rows of A to rows of `pitch` elements.
     #[inline(always)]
-    fn copy(&mut self, steps: Steps, pitch: usize, rows: Range<usize>, copied: &mut [T::A]) {
-        let (tiles, flip) = (self.tiles, T::flip(self.gemm.setup));
-        let [before, gap] = steps.gap().map(|bytes| bytes / size_of::<T::A>());
+    fn copy(&self, a: &mut LhsRows<'_, T>, rows: Range<usize>, pitch: usize, copied: &mut [T::A]) {
+        let flip = T::flip(self.gemm.setup);
+        let [before, gap] = self.steps.gap().map(|bytes| bytes / size_of::<T::A>());
         let mut k = 0..0;
         while k.start < self.gemm.k {
-            k.end = self.gemm.k.min(k.start.saturating_add(self.a.max_kc()));
+            k.end = self.gemm.k.min(k.start.saturating_add(a.max_kc()));
             let mut row = rows.start;
             while row < rows.end {
                 let count = TARGET_MR.min(rows.end - row);
                 let to = part_mut(copied, (row - rows.start) * pitch..);
                 let mut one = Segment::EMPTY;
-                let segments = self.a.segments(row, count, k.clone(), &mut one);
+                let segments = a.segments(row, count, k.clone(), &mut one);
                 // Segments in the padding of an image are left out if it is zero.
                 if segments.iter().map(Segment::len).sum::<usize>() < k.len() {
                     for row in to.chunks_mut(pitch).take(count) {
@@ -130,11 +146,11 @@ impl<'r, T: MulAdd, E: Epilogue<T::Acc>> TileKernel<'r, '_, T, E> {
                     for (i, from) in segment.rows().enumerate() {
                         let to = part_mut(to, i * pitch..);
                         if start + from.len() <= before {
-                            tiles.copy(from, flip, part_mut(to, start..));
+                            self.tiles.copy(from, flip, part_mut(to, start..));
                         } else {
                             let (front, back) = from.split_at(before.saturating_sub(start));
-                            tiles.copy(front, flip, part_mut(to, start..));
-                            tiles.copy(back, flip, part_mut(to, start + front.len() + gap..));
+                            self.tiles.copy(front, flip, part_mut(to, start..));
+                            self.tiles.copy(back, flip, part_mut(to, start + front.len() + gap..));
                         }
                     }
                 }
@@ -143,18 +159,7 @@ impl<'r, T: MulAdd, E: Epilogue<T::Acc>> TileKernel<'r, '_, T, E> {
             k.start = k.end;
         }
     }
-}
 
-/// Some rows of a product.
-struct Block<'a, T: MulAdd, E> {
-    gemm: &'a Gemm<'a, T, E>,
-    epilogue: E,
-    product: TileProduct,
-    registers: Configured,
-    sums: Sums<T::Acc>,
-}
-
-impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     /// Computes the rows `rows` of C. The first row of `a` is the first of these.
     #[inline(always)]
     fn run<S: Simd>(&mut self, s: S, a: TileRows<'_, T::A>, rows: Range<usize>, c: &mut [E::Output]) {
@@ -228,11 +233,10 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         c: &mut [E::Output],
     ) {
         let mut sums = self.epilogue.start::<S, MR, P>(s, tile);
-        let rows = part(&self.sums.0, row..row + MR);
         for i in 0..MR {
             for j in 0..P {
-                let found = part(&rows[i], (panel + j) * PANEL..(panel + j + 1) * PANEL);
-                sums[i][j] = T::Acc::add(s, sums[i][j], T::Acc::load(s, found));
+                let found = T::Acc::load(s, self.sums.panel(row + i, panel + j));
+                sums[i][j] = T::Acc::add(s, sums[i][j], found);
             }
         }
         self.epilogue.store(s, tile, sums, c);

@@ -8,7 +8,7 @@ use core::arch::x86_64::{
     _xgetbv,
 };
 use core::mem::MaybeUninit;
-use core::slice::from_raw_parts_mut;
+use core::slice::{from_raw_parts, from_raw_parts_mut};
 use std::sync::OnceLock;
 
 use super::{Kernel, PANEL, Pod, TileProduct};
@@ -81,12 +81,25 @@ const SUMS_PITCH: usize = BLOCK_PANELS * PANEL * 4;
 
 /// The sums of a block of C.
 #[repr(C, align(64))]
-pub(crate) struct Sums<A>(pub [[A; BLOCK_PANELS * PANEL]; BLOCK_ROWS]);
+pub(crate) struct Sums<C> {
+    sums: MaybeUninit<[[C; BLOCK_PANELS * PANEL]; BLOCK_ROWS]>,
+    /// The rows and panels that have sums.
+    rows: usize,
+    panels: usize,
+}
 
-impl<A: Pod + Default> Sums<A> {
-    /// Zeros.
-    pub fn zeros() -> Self {
-        Self([[A::default(); BLOCK_PANELS * PANEL]; BLOCK_ROWS])
+impl<C: Pod> Sums<C> {
+    pub const NONE: Self = Self { sums: MaybeUninit::uninit(), rows: 0, panels: 0 };
+
+    /// The sums of a row in the columns of `panel`.
+    #[inline(always)]
+    pub fn panel(&self, row: usize, panel: usize) -> &[C] {
+        if !holds(row < self.rows && panel < self.panels) {
+            return &[];
+        }
+        let first = self.sums.as_ptr().cast::<C>().wrapping_add((row * BLOCK_PANELS + panel) * PANEL);
+        // SAFETY: these rows and panels have been stored.
+        unsafe { from_raw_parts(first, PANEL) }
     }
 }
 
@@ -291,8 +304,7 @@ macro_rules! products {
 }
 
 impl Configured {
-    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums in the columns of pair
-    /// `pair`. The sums of rows that `a` lacks have no meaning.
+    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums as pair `pair` of panels. The sums of rows that `a` lacks have no meaning.
     pub fn multiply<A: Pod, B: Pod, C: Pod>(
         &self,
         product: TileProduct,
@@ -304,18 +316,21 @@ impl Configured {
     ) {
         const { assert!(size_of::<C>() == 4) };
         let steps = self.steps;
-        let pitch = a.pitch * size_of::<A>();
+        let (rows, pitch) = (tiles * TILE_ROWS, a.pitch * size_of::<A>());
         let row = steps.count * steps.words * 4;
-        let end = pitch.checked_mul(tiles * TILE_ROWS - 1).and_then(|last| last.checked_add(row));
+        let end = pitch.checked_mul(rows - 1).and_then(|last| last.checked_add(row));
         let fits = end.is_some_and(|end| end <= size_of_val(a.data))
             && panels.iter().all(|panel| size_of_val(*panel) >= steps.panel_rows() * TILE_BYTES);
-        if !holds(fits && steps.count > 0 && pair < BLOCK_PANELS / 2) {
+        // The first pair begins a block, and others continue it.
+        let continues = pair == 0 || (rows == sums.rows && 2 * pair == sums.panels);
+        if !holds(fits && continues && steps.count > 0 && rows <= BLOCK_ROWS && pair < BLOCK_PANELS / 2) {
             return;
         }
         let first = a.data.as_ptr().cast::<u8>();
+        (sums.rows, sums.panels) = (rows, 2 * (pair + 1));
         let rows = (first, first.wrapping_add(TILE_ROWS * pitch), pitch);
         let panels = panels.map(<[B]>::as_ptr);
-        let sums = sums.0.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
+        let sums = sums.sums.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
         // SAFETY: `self` proves that the registers are configured. The steps read `row` bytes of each row and all rows of
         // each panel, which were checked, and write 32 columns of the rows of `sums`.
         match (product, tiles) {
