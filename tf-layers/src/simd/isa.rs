@@ -12,6 +12,8 @@ pub struct Isa(Kind);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     #[cfg(target_arch = "x86_64")]
+    Avx512Bf16,
+    #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
     Avx512,
@@ -28,6 +30,8 @@ enum Kind {
 
 /// From the widest to the narrowest.
 const KINDS: &[Kind] = &[
+    #[cfg(target_arch = "x86_64")]
+    Kind::Avx512Bf16,
     #[cfg(target_arch = "x86_64")]
     Kind::Avx512Vnni,
     #[cfg(target_arch = "x86_64")]
@@ -61,6 +65,8 @@ impl Kind {
     fn exists(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => Self::Avx512Vnni.exists() && has!("avx512bf16"),
+            #[cfg(target_arch = "x86_64")]
             Self::Avx512Vnni => Self::Avx512.exists() && has!("avx512vnni"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => has!("avx512f") && has!("avx512bw") && has!("avx2") && has!("fma"),
@@ -80,8 +86,8 @@ impl Kind {
 impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
-    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`, `neon`,
-    /// `simd128`) selects another one, if the processor has it.
+    /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`,
+    /// `avx512bf16`, `neon`, `simd128`) selects another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {
@@ -117,6 +123,8 @@ impl Isa {
     pub const fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Bf16 => "avx512bf16",
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni => "avx512vnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512 => "avx512",
@@ -132,16 +140,32 @@ impl Isa {
         }
     }
 
+    /// Whether it multiplies pairs of `BF16`. Kernels that do so run on [`Portable`] otherwise.
+    #[must_use]
+    pub(crate) const fn has_bf16(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Bf16 => true,
+            _ => false,
+        }
+    }
+
     /// Runs `kernel` compiled for this instruction set.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni if const { K::BYTES } => unsafe { super::avx512::run_vnni(kernel) },
+            Kind::Avx512Bf16 if const { K::BF16 } => unsafe { super::avx512::run_bf16(kernel) },
+            _ if const { K::BF16 } => run_scalar(kernel),
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni | Kind::Avx512 => unsafe { super::avx512::run(kernel) },
+            Kind::Avx512Bf16 | Kind::Avx512Vnni if const { K::BYTES } => unsafe {
+                super::avx512::run_vnni(kernel)
+            },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512Bf16 | Kind::Avx512Vnni | Kind::Avx512 => unsafe { super::avx512::run(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Kind::AvxVnni if const { K::BYTES } => unsafe { super::avx2::run_vnni(kernel) },
