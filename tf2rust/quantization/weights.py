@@ -4,7 +4,9 @@
     Gather(table, i)                  becomes   Gather(rounded table, i)
 
 The rounded weights are float32 numbers in the graph, so any framework computes the reference of the crate. Biases,
-normalization and small matrices stay as they are.
+normalization and small matrices stay as they are. With ``--precision bf16``, the inputs of products are rounded, too:
+
+    Conv(x, w)                        becomes   Conv(RoundToBFloat16(x), rounded w)
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ import numpy as np
 import onnx
 
 from tf2rust.errors import ConversionError, one_line
+from tf2rust.onnx_import.own_operators import attach
+from tf2rust.ops.core.inference import OWN_DOMAIN
 from tf2rust.ops.core.small_weights import FEWEST, largest_float, rounded
+from tf2rust.ops.elementwise.unary import ROUNDING
 from tf2rust.quantization.graph import FLOAT, FloatGraph, is_standard, node_label
 from tf2rust.quantization.keeping import kept_nodes
 from tf2rust.quantization.outputs import class_axis
@@ -42,6 +47,10 @@ class _Weights:
     index: int
     axis: int
     array: np.ndarray
+
+    @property
+    def is_product(self) -> bool:
+        return self.index == 1
 
     @property
     def label(self) -> str:
@@ -75,16 +84,17 @@ def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Setting
             )
     while True:
         wanted = [weights for weights in found if weights.label not in reasons]
-        proto, arrays = _with_rounded(graph, wanted, dtype)
+        proto, arrays = _with_rounded(graph, wanted, dtype, inputs=bool(settings.precision))
         small, why = stored(proto, arrays)
         missed = {weights.label: why.get(weights.label, "") for weights in wanted if weights.label not in small}
         if not missed:
             break
         reasons |= missed
-    if not wanted:
+    if not any(weights.is_product or not settings.precision for weights in wanted):
+        option, table = settings.option, "" if settings.precision else " or Gather"
         raise ConversionError(
-            f"The model has no weights to store as {dtype}: --weights needs a Conv, MatMul, Gemm or Gather with at "
-            f"least {FEWEST} constant float32 weights that is not kept in float; convert the model without --weights."
+            f"The model has no weights to store as {dtype}: {option} needs a Conv, MatMul, Gemm{table} with at "
+            f"least {FEWEST} constant float32 weights that is not kept in float; convert the model without {option}."
         )
     axes = {name: axis for name in graph.outputs if (axis := class_axis(graph, name)) is not None}
     layers = [
@@ -93,7 +103,8 @@ def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Setting
     ]
     others = [node_label(node) for node in graph.nodes if node.op_type in _OTHERS and node_label(node) in why]
     layers += [LayerNoise(names.get(label, label), label, None, why[label]) for label in others]
-    return Quantized(proto, arrays, f"weights as {dtype}", "", 0, layers, [], axes, notes)
+    mode = f"products of {dtype}" if settings.precision else f"weights as {dtype}"
+    return Quantized(proto, arrays, mode, "", 0, layers, [], axes, notes)
 
 
 def _table(graph: FloatGraph, node: onnx.NodeProto) -> _Weights | None:
@@ -108,12 +119,16 @@ def _table(graph: FloatGraph, node: onnx.NodeProto) -> _Weights | None:
 
 
 def _with_rounded(
-    graph: FloatGraph, wanted: Collection[_Weights], dtype: str
+    graph: FloatGraph, wanted: Collection[_Weights], dtype: str, *, inputs: bool
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """The model in which these weights are rounded; weights that several nodes read stay one array."""
+    """The model in which these weights are rounded; weights that several nodes read stay one array.
+
+    If ``inputs`` is set, so are the inputs of products; those that several nodes read are rounded once.
+    """
     made = graph.copy()
     nodes = {node_label(node): node for node in made.nodes}
     known: dict[tuple[str, int], str] = {}
+    narrow: dict[str, str] = {}
     for weights in wanted:
         node = nodes[weights.label]
         name = str(node.input[weights.index])
@@ -121,5 +136,14 @@ def _with_rounded(
             array = rounded(weights.array, dtype, weights.axis)
             known[name, weights.axis] = made.add_constant(f"{name}/rounded", array)
         node.input[weights.index] = known[name, weights.axis]
+        if inputs and weights.is_product:
+            x = str(node.input[0])
+            if x not in narrow:
+                narrow[x] = made.new_name(f"{x}/rounded")
+                rounding = onnx.helper.make_node(ROUNDING, [x], [narrow[x]], name=narrow[x], domain=OWN_DOMAIN)
+                made.insert_after(made.makers.get(x), [rounding])
+            node.input[0] = narrow[x]
     made.index()
-    return made.model()
+    proto, arrays = made.model()
+    attach(proto)
+    return proto, arrays

@@ -114,6 +114,17 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         }
     }
 
+    /// The images.
+    pub fn images(&self) -> &'a [T::A] {
+        self.x
+    }
+
+    /// The same windows of other images, with the usual padding.
+    pub fn over<'b, U: MulAdd>(&self, x: &'b [U::A]) -> Windows<'b, U> {
+        let group = self.first_channel..self.first_channel + self.depth;
+        Windows { first_pixel: self.first_pixel, ..Windows::new(x, self.axes, self.channels, group) }
+    }
+
     /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements. `skips_padding` tells whether it adds nothing
     /// to a product.
     pub fn padding(self, padding: &'a [T::A], skips_padding: bool) -> Self {

@@ -62,6 +62,7 @@ struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
 impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
     type Output = ();
     const BYTES: bool = T::BYTES;
+    const BF16: bool = T::BF16;
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {

@@ -39,6 +39,8 @@ pub(super) fn pays<T: MulAdd, E: Epilogue<T::Acc>>(m: usize, gemm: &Gemm<'_, T, 
         && gemm.k >= MIN_K
         && m.saturating_mul(gemm.n).saturating_mul(gemm.k) >= MIN_WORK
         && steps(gemm).pitch() * TILE_ROWS <= Copied::capacity::<u8>()
+        // Zeros in the gap of A make NaN of infinite floats.
+        && (T::TILES != Some(TileProduct::Bf16) || steps(gemm).gap()[1] == 0)
 }
 
 /// A product on one thread.

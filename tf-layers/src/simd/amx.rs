@@ -23,7 +23,7 @@ pub(crate) const BLOCK_ROWS: usize = 2 * TILE_ROWS;
 /// The panels of a block of C.
 pub(crate) const BLOCK_PANELS: usize = 4;
 /// Bytes of copied rows of A, which stay in the level-2 cache. They are on the stack.
-const COPIED_BYTES: usize = 96 * 1024;
+const COPIED_BYTES: usize = 128 * 1024;
 
 /// Exists only if the processor has AMX and AVX-512 with VNNI, and the system lets this process use tile registers.
 #[derive(Clone, Copy)]
@@ -255,10 +255,31 @@ impl Drop for Configured {
     }
 }
 
-/// The loop over the steps of k: the products of one tile of rows with two panels, and of the tile after it if there are
-/// lines for it.
+/// The loop over the steps of k: the products of one or two tiles of rows with two panels.
 macro_rules! products {
-    ($instruction:literal, [$($second:expr),*], [$($store:literal),*], $steps:expr, $a:expr, $panels:expr, $sums:expr) => {
+    ($instruction:literal, $steps:expr, $tiles:expr, $a:expr, $panels:expr, $sums:expr) => {
+        if $tiles == 1 {
+            products!($instruction, [], [], $steps, $a, $panels, $sums);
+        } else {
+            products!(
+                $instruction,
+                [
+                    "tileloadd tmm5, [{a1} + {a_pitch}*1]",
+                    concat!($instruction, " tmm2, tmm5, tmm6"),
+                    concat!($instruction, " tmm3, tmm5, tmm7")
+                ],
+                [
+                    "tilestored [{c} + {c_pitch}*1 + 4096], tmm2",
+                    "tilestored [{c} + {c_pitch}*1 + 4160], tmm3"
+                ],
+                $steps,
+                $a,
+                $panels,
+                $sums
+            );
+        }
+    };
+    ($instruction:literal, [$($second:expr),*], [$($store:expr),*], $steps:expr, $a:expr, $panels:expr, $sums:expr) => {
         asm!(
             "tilezero tmm0",
             "tilezero tmm1",
@@ -333,26 +354,11 @@ impl Configured {
         let sums = sums.sums.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
         // SAFETY: `self` proves that the registers are configured. The steps read `row` bytes of each row and all rows of
         // each panel, which were checked, and write 32 columns of the rows of `sums`.
-        match (product, tiles) {
-            (TileProduct::Bytes, 2) => unsafe {
-                products!(
-                    "tdpbusd",
-                    [
-                        "tileloadd tmm5, [{a1} + {a_pitch}*1]",
-                        "tdpbusd tmm2, tmm5, tmm6",
-                        "tdpbusd tmm3, tmm5, tmm7"
-                    ],
-                    [
-                        "tilestored [{c} + {c_pitch}*1 + 4096], tmm2",
-                        "tilestored [{c} + {c_pitch}*1 + 4160], tmm3"
-                    ],
-                    steps,
-                    rows,
-                    panels,
-                    sums
-                );
-            },
-            (TileProduct::Bytes, _) => unsafe { products!("tdpbusd", [], [], steps, rows, panels, sums) },
+        unsafe {
+            match product {
+                TileProduct::Bytes => products!("tdpbusd", steps, tiles, rows, panels, sums),
+                TileProduct::Bf16 => products!("tdpbf16ps", steps, tiles, rows, panels, sums),
+            }
         }
     }
 }

@@ -15,6 +15,8 @@ pub(super) const MAX_STEP: usize = 4;
 pub(crate) enum TileProduct {
     /// u8 × i8 → i32
     Bytes,
+    /// bf16 × bf16 → f32
+    Bf16,
 }
 
 /// The type that products are summed in. Vector registers hold the sums of a panel.
@@ -61,6 +63,8 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// Whether it multiplies bytes, for which some instruction sets have dot products.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     const BYTES: bool;
+    /// Whether it multiplies `BF16` on both sides, for which some instruction sets have dot products.
+    const BF16: bool = false;
     /// Whether [`mul_add_half`](Self::mul_add_half) is faster than [`mul_add`](Self::mul_add).
     const HALVES: bool = false;
     /// How tile registers multiply it, if they can.
@@ -325,6 +329,56 @@ impl SmallWeights for F32BF16 {
         for (row, to) in row.into_iter().zip(to.chunks_exact_mut(PANEL)) {
             s.store_panel(row, to);
         }
+    }
+}
+
+/// bf16 × bf16 → f32, two elements of k at a time. Instruction sets with the dot product treat subnormal numbers as zero.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BF16BF16;
+
+impl MulAdd for BF16BF16 {
+    type A = BF16;
+    type B = BF16;
+    type Acc = f32;
+    /// For the windows of several register tiles.
+    type Copies = [BF16; 4 * COPIES];
+    type Setup = ();
+
+    const STEP: usize = F32BF16::STEP;
+    const SETUP: () = ();
+    const BYTES: bool = false;
+    const BF16: bool = true;
+    const TILES: Option<TileProduct> = Some(TileProduct::Bf16);
+    const ZEROS: &'static [BF16] = &[BF16::from_bits(0); MAX_SEGMENT];
+    const COPIES: [BF16; 4 * COPIES] = [BF16::from_bits(0); 4 * COPIES];
+
+    type Tile<S: Simd> = FloatTile<S>;
+    type Ready<S: Simd> = ();
+    type Broadcast<S: Simd> = S::I32;
+    type Row<S: Simd> = S::IntPanel;
+
+    #[inline(always)]
+    fn ready<S: Simd>(_: S, (): ()) {}
+    #[inline(always)]
+    fn broadcast<S: Simd>(s: S, (): (), x: &[BF16]) -> S::I32 {
+        let [a, b] = x.first_chunk().copied().unwrap_or_default();
+        s.isplat((u32::from(b.to_bits()) << 16 | u32::from(a.to_bits())).cast_signed())
+    }
+    #[inline(always)]
+    fn row<S: Simd>(s: S, w: &[BF16]) -> S::IntPanel {
+        s.load_words(w)
+    }
+    #[inline(always)]
+    fn mul_add<S: Simd>(s: S, x: S::I32, w: S::IntPanel, mut sums: S::Panel) -> S::Panel {
+        if const { S::BF16 } {
+            return s.dot_bf16(x, w, sums);
+        }
+        let upper = s.isplat(0xffff << 16);
+        for i in 0..PANEL / S::LANES {
+            sums[i] = s.fma(s.float(s.and(x, upper)), s.float(s.and(w[i], upper)), sums[i]);
+            sums[i] = s.fma(s.float(s.shl::<16>(x)), s.float(s.shl::<16>(w[i])), sums[i]);
+        }
+        sums
     }
 }
 
