@@ -10,7 +10,7 @@ from typing import Any
 from bench import networks, vision
 from bench.networks import Make
 from demo.models import dgaintel, magika
-from tf2rust.quantization.settings import Settings
+from tf2rust.quantization.settings import BF16, Settings
 
 FLOAT = "f32"
 INT8 = "int8"
@@ -82,5 +82,14 @@ MODELS = (
     _variant("encoder_int8", "encoder with quantized weights", precision=INT8, quantized="dynamic"),
     _variant("mobilenet_v2_int8", "mobilenet_v2, quantized", precision=INT8, quantized="static"),
     _variant("resnet50_int8", "resnet50, quantized", precision=INT8, quantized="static"),
+    *(
+        _variant(
+            f"{name}_bf16",
+            f"{name} with products of bfloat16",
+            precision=BF16,
+            options={"quantization": Settings("", weights=BF16, precision=BF16)},
+        )
+        for name in ("resnet50", "encoder")
+    ),
 )
 """The base of a variant is before it."""

@@ -46,6 +46,7 @@ def convert(
     stream: str | None = None,
     quantize: str | None = None,
     weights: str | None = None,
+    precision: str | None = None,
     calibrate: _Path | _Arrays | None = None,
     calibration_method: str | None = None,
     keep_float: Sequence[str] = (),
@@ -123,6 +124,7 @@ def convert(
                         {
                             "quantize": quantize,
                             "weights": weights,
+                            "precision": precision,
                             "calibrate": files.arrays(calibrate, "calibrate"),
                             "calibration_method": calibration_method,
                             "keep_float": (keep_float,) if isinstance(keep_float, str) else tuple(keep_float),

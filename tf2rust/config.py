@@ -114,6 +114,7 @@ _KEYS: dict[str, tuple[Callable[[object], Any], Any]] = {
     "stream": (_text, None),
     "quantize": (_text, None),
     "weights": (_text, None),
+    "precision": (_text, None),
     "calibrate": (_path, None),
     "calibration_method": (_text, None),
     "keep_float": (_list, None),

@@ -49,6 +49,7 @@ from tf2rust.ops.core.dims import Size
 from tf2rust.ops.core.dtypes import TEXT
 from tf2rust.ops.core.layer import LayerGraph, Value
 from tf2rust.passes.optimise import optimise
+from tf2rust.passes.rounding import not_rounding
 from tf2rust.passes.small_weights import store_small
 from tf2rust.proof.agreement import Agreement, agreement
 from tf2rust.proof.proof import Proof
@@ -438,7 +439,7 @@ def _quantized(
     if settings.weights:
         with stage("rounding weights", progress):
             graph = FloatGraph(source.proto, source.weights, analysis)
-            made = round_weights(graph, names, settings, partial(_stored, source, dims, WEIGHTS[settings.weights]))
+            made = round_weights(graph, names, settings, partial(_stored, source, dims, settings))
     elif settings.mode == DYNAMIC:
         with stage("quantizing", progress):
             made = quantize_dynamically(source, analysis, names, settings)
@@ -451,14 +452,20 @@ def _quantized(
 
 
 def _stored(
-    source: Source, dims: Mapping[str, Size], dtype: str, proto: onnx.ModelProto, weights: dict[str, np.ndarray]
+    source: Source,
+    dims: Mapping[str, Size],
+    settings: Settings,
+    proto: onnx.ModelProto,
+    weights: dict[str, np.ndarray],
 ) -> Stored:
-    """How the layers of a model store its weights, if possible as ``dtype``."""
-    source = replace(source, proto=proto, weights=weights)
+    """How the layers of a model store its weights, and why other nodes do not store or round theirs."""
+    source, dtype = replace(source, proto=proto, weights=weights), WEIGHTS[settings.weights]
     _, graph = _finish(source, _match(source, dims))
     small, reasons = store_small(graph, dtype)
+    if settings.precision:
+        reasons |= not_rounding(graph, dtype)
     return Stored(
-        {node for layer in small for node in layer.nodes},
+        {node for layer in small if layer not in reasons for node in layer.nodes},
         {node: reason for layer, reason in reasons.items() for node in layer.nodes},
     )
 

@@ -19,7 +19,7 @@ from tf2rust.classifier.thresholds import DEFAULT_RATES, LEVELS, check_rates
 from tf2rust.errors import UsageError
 from tf2rust.ops.core.dims import Size
 from tf2rust.process import limits
-from tf2rust.quantization.settings import DEFAULT_METHOD, METHODS, WEIGHTS
+from tf2rust.quantization.settings import DEFAULT_METHOD, METHODS, PRECISIONS, WEIGHTS
 from tf2rust.stages import brief
 
 SAMPLES, CLASSIFIER, QUANTIZATION, GENERATED, MODEL, RUN = (
@@ -173,6 +173,14 @@ SmallWeights = Annotated[
     typer.Option(
         "--weights",
         help=f"Store the weights of large layers as {', '.join(WEIGHTS)}, and compute in float32.",
+        rich_help_panel=QUANTIZATION,
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help=f"{', '.join(PRECISIONS)}: multiply in bfloat16 and sum in float32, which is faster with AVX-512 BF16.",
         rich_help_panel=QUANTIZATION,
     ),
 ]

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Rng, assert_close, isas, on, packed, view, view_mut};
-use tf_layers::gemm::{Matrix, ScaledMatrix, Weight};
+use tf_layers::gemm::{Matrix, RoundingMatrix, ScaledMatrix, Weight};
 use tf_layers::nn::{
     Activation, Conv1d, Conv2d, Dense, KernelMatrix, ScaledRows, SmallEmbedding, SmallTable,
 };
@@ -132,6 +132,63 @@ fn convolutions() {
                 assert_close(&y, &expected, 2e-5, &format!("{kind} {isa:?} {size:?}"));
             }
         });
+    }
+}
+
+/// Layers that round their inputs, against layers of floats with inputs and weights that were rounded before.
+#[test]
+fn products_of_bf16() {
+    let mut rng = Rng::new(8);
+    let rounded = |x: &[f32]| x.iter().map(|&x| BF16::from_f32(x)).collect::<Vec<_>>();
+    // One pixel; few rows and many, with odd depths; windows that are copied, that are not, and of several groups.
+    for (image, size, groups, channels, filters, stride) in [
+        ([1, 1], [1, 1], 1, 333, 70, 1),
+        ([3, 2], [1, 1], 1, 64, 17, 1),
+        ([9, 7], [1, 1], 1, 301, 130, 1),
+        ([9, 7], [1, 1], 1, 32, 20, 2),
+        ([8, 8], [3, 3], 1, 3, 20, 2),
+        ([8, 8], [3, 3], 1, 34, 70, 1),
+        ([5, 6], [3, 2], 2, 18, 20, 1),
+    ] {
+        let (k, n) = (size[0] * size[1] * channels / groups, filters / groups);
+        let (x, w, b) = (rng.vec(2 * image[0] * image[1] * channels), rng.vec(k * filters), rng.vec(filters));
+        let (narrow_x, narrow) = (floats(&rounded(&x)), rounded(&w));
+        let (wide, data) = (packed(&floats(&narrow), groups, k, n), packed_steps(&narrow, groups, k, n, 2));
+        let padding = if size == [1, 1] { [[0; 2]; 2] } else { [[1, 0], [0, 1]] };
+        let exact = Conv2d {
+            bias: Some(&b),
+            activation: Activation::Clip(-1.0, 3.0),
+            stride: [stride; 2],
+            padding,
+            ..Conv2d::new(Matrix::new(&wide, groups, k, n).unwrap(), size, channels)
+        };
+        let kernel = RoundingMatrix(Matrix::new(&data, groups, k, n).unwrap());
+        let layer = Conv2d {
+            bias: Some(&b),
+            activation: Activation::Clip(-1.0, 3.0),
+            stride: [stride; 2],
+            padding,
+            ..Conv2d::new(kernel, size, channels)
+        };
+        let from = [2, image[0], image[1], channels];
+        let [height, width] = exact.output_size(image).unwrap();
+        let dims = [2, height, width, filters];
+        let residual = rng.vec(dims.iter().product());
+        for accumulate in [false, true] {
+            let start = if accumulate { residual.clone() } else { vec![f32::NAN; residual.len()] };
+            let mut expected = start.clone();
+            let to = view_mut(&mut expected, dims);
+            let to = if accumulate { to.accumulate() } else { to };
+            on(Isa::scalar(), |cx| exact.run(cx, view(&narrow_x, from), to).map(|_| ())).unwrap();
+            let expected: Vec<f64> = expected.iter().map(|&y| y.into()).collect();
+            for isa in isas() {
+                let mut y = start.clone();
+                let to = view_mut(&mut y, dims);
+                let to = if accumulate { to.accumulate() } else { to };
+                on(isa, |cx| layer.run(cx, view(&x, from), to).map(|_| ())).unwrap();
+                assert_close(&y, &expected, 2e-5, &format!("{isa:?} {size:?} over {from:?}"));
+            }
+        }
     }
 }
 

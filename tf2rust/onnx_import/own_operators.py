@@ -1,4 +1,4 @@
-"""TensorFlow operators that ONNX lacks, as functions of the domain ``tf2rust``.
+"""Operators that ONNX lacks, as functions of the domain ``tf2rust``: TensorFlow's, and rounding to bfloat16.
 
 A graph with such a node contains its definition, so that every engine can run it; a rule matches the node itself.
 Operators on strings have no definition, because ONNX lacks what they would consist of.
@@ -12,6 +12,7 @@ import onnx
 import onnx.parser
 
 from tf2rust.ops.core.inference import OWN_DOMAIN, OWN_VERSION
+from tf2rust.ops.elementwise.unary import ROUNDING
 from tf2rust.ops.text.tensorflow import OPERATORS
 
 _OPSET = 18
@@ -145,34 +146,45 @@ _BODIES = {
 }
 
 
+_DEFINED = frozenset({*_BODIES, ROUNDING})
+
+
 def has_definition(domain: str, op: str) -> bool:
     """Whether ONNX' operators define an operator."""
-    return domain == OWN_DOMAIN and op in _BODIES
+    return domain == OWN_DOMAIN and op in _DEFINED
 
 
 @cache
 def definition(op: str) -> onnx.FunctionProto:
-    """TensorFlow's float32 arithmetic of ``op`` for images [n, height, width, channels] and an int64 size [2]."""
+    """TensorFlow's float32 arithmetic of ``op`` for images [n, height, width, channels] and an int64 size [2]; or the
+    nearest bfloat16 numbers as float32.
+    """
+    if op == ROUNDING:
+        return _function("RoundToBFloat16 (x) => (y) {rounded = Cast <to = 16> (x) y = Cast <to = 1> (rounded)}")
     common, axis = _BODIES[op]
     body = _COMMON + common
     for number, (x, trailing) in enumerate((("images", [2, 3]), ("y1", [2])), start=1):
         body += axis.format(axis=number, x=x, trailing=trailing, taps=number + 1)
-    return onnx.parser.parse_function(
-        f'<domain: "{OWN_DOMAIN}", opset_import: ["": {_OPSET}]>\n'
+    return _function(
         f"{op} <align_corners, half_pixel_centers> (images, size) => (resized)\n"
         f"{{{body}    resized = Identity (y2)\n}}"
     )
 
 
+def _function(text: str) -> onnx.FunctionProto:
+    return onnx.parser.parse_function(f'<domain: "{OWN_DOMAIN}", opset_import: ["": {_OPSET}]>\n{text}')
+
+
 def attach(proto: onnx.ModelProto) -> None:
-    """Adds the definitions of the functions that the graph uses, including its loops and branches.
+    """Adds the definitions of the functions that the graph uses, including its loops and branches, and lacks.
 
     tf2onnx drops the domain of nodes that it moves out of a branch; it is restored here.
     """
     _restore_domains(proto.graph)
     used = sorted(_used(proto.graph))
-    if used:
-        proto.functions.extend(definition(op) for op in used if op in _BODIES)
+    known = {function.name for function in proto.functions if function.domain == OWN_DOMAIN}
+    proto.functions.extend(definition(op) for op in used if op in _DEFINED - known)
+    if used and all(opset.domain != OWN_DOMAIN for opset in proto.opset_import):
         proto.opset_import.append(onnx.helper.make_opsetid(OWN_DOMAIN, OWN_VERSION))
 
 
@@ -191,7 +203,7 @@ def is_own_operator(domain: str, op: str) -> bool:
 
 def own_functions(proto: onnx.ModelProto) -> list[tuple[str, str]]:
     """The functions of a model that are identical to the definitions here, by domain and name."""
-    named = [(f.domain, f.name, f) for f in proto.functions if f.domain == OWN_DOMAIN and f.name in _BODIES]
+    named = [(f.domain, f.name, f) for f in proto.functions if f.domain == OWN_DOMAIN and f.name in _DEFINED]
     return [(domain, name) for domain, name, function in named if function == definition(name)]
 
 

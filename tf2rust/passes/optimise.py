@@ -10,6 +10,7 @@ from tf2rust.passes.duplicates import merge_duplicates
 from tf2rust.passes.fuse import fuse
 from tf2rust.passes.integers import to_integers
 from tf2rust.passes.layout import cancel_transposes
+from tf2rust.passes.rounding import round_products, store_rounded
 from tf2rust.passes.simplify import own_outputs, simplify
 from tf2rust.passes.text import add_text_borders
 
@@ -38,6 +39,8 @@ def _optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
         graph = cancel_transposes(graph)
     own_outputs(graph, owned)
     simplify(graph)
+    round_products(graph)
     graph = fuse(graph)
+    store_rounded(graph)
     to_integers(graph)
     return graph

@@ -35,6 +35,11 @@ def store_small(graph: LayerGraph, dtype: str) -> tuple[list[Layer], dict[Layer,
     return small, reasons
 
 
+def takes_small(layer: Dense | Conv) -> bool:
+    """Whether the layer can have a kernel of another dtype than float32."""
+    return isinstance(layer, Dense) or (layer.rank < 3 and not layer.depthwise)
+
+
 def _store(layer: Layer, dtype: str) -> str:
     """Stores the weights of one layer, or returns the reason why it does not."""
     if isinstance(layer, Embedding):
@@ -42,7 +47,7 @@ def _store(layer: Layer, dtype: str) -> str:
         if found is not None:
             layer.table, layer.scales = found
         return _FUSED if found is None and layer.table.size >= FEWEST else ""
-    if isinstance(layer, Dense) or (isinstance(layer, Conv) and layer.rank < 3 and not layer.depthwise):
+    if isinstance(layer, (Dense, Conv)) and takes_small(layer):
         kernel = layer.kernel
         if kernel.dtype != np.float32 or kernel.size < FEWEST:
             return ""

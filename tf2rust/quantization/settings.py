@@ -16,6 +16,9 @@ INT8, DYNAMIC = "int8", "dynamic"
 MODES = (INT8, DYNAMIC)
 WEIGHTS = {"f16": "float16", "bf16": "bfloat16", "int8": "int8"}
 """The values of ``--weights``, and the dtypes that the weights get."""
+BF16 = "bf16"
+PRECISIONS = (BF16,)
+"""The values of ``--precision``."""
 MIN_MAX, PERCENTILE, MEAN_SQUARED_ERROR = METHODS = ("minmax", "percentile", "mse")
 DEFAULT_METHOD = MEAN_SQUARED_ERROR
 TOP_1, RELATIVE_RMS, AUC = LOSSES = ("top1", "rms", "auc")
@@ -75,7 +78,8 @@ class MaxLoss:
 class Settings:
     """How a model is quantized: ``--quantize`` and the options that belong to it.
 
-    With ``--weights``, only weights are rounded: ``mode`` is then empty and ``weights`` a key of ``WEIGHTS``.
+    With ``--weights``, only weights are rounded: ``mode`` is then empty and ``weights`` a key of ``WEIGHTS``. With
+    ``--precision``, so are the inputs of products, and ``weights`` is the same word.
     """
 
     mode: str
@@ -84,9 +88,12 @@ class Settings:
     keep_float: Sequence[str] = ()
     max_loss: MaxLoss | None = None
     weights: str = ""
+    precision: str = ""
 
     def __post_init__(self) -> None:
         """Raises UsageError for values that do not exist."""
+        if self.precision and self.precision not in PRECISIONS:
+            raise UsageError(f"--precision {self.precision}: must be {', '.join(PRECISIONS)}")
         if self.weights and self.weights not in WEIGHTS:
             raise UsageError(f"--weights {self.weights}: must be one of {', '.join(WEIGHTS)}")
         if self.mode not in (("",) if self.weights else MODES):
@@ -99,13 +106,23 @@ class Settings:
     @property
     def option(self) -> str:
         """The option that a message is about."""
-        return "--weights" if self.weights else "--quantize"
+        return "--precision" if self.precision else "--weights" if self.weights else "--quantize"
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> Settings | None:
-        """The settings of the options ``given`` by name; None without ``--quantize`` and ``--weights``."""
-        mode = given["quantize"]
+        """The settings of the options ``given`` by name; None without ``--quantize``, ``--weights`` and ``--precision``.
+        """
+        mode, precision = given["quantize"], given["precision"]
         unused = [name for name in _OF_INT8 if given[name] not in (None, (), [])]
+        if precision is not None:
+            if mode is not None:
+                raise UsageError("give --quantize or --precision, not both: products of integers are not rounded to bf16")
+            if given["weights"] is not None:
+                raise UsageError("give --weights or --precision, not both: --precision stores the weights as bf16")
+            if wrong := [name for name in unused if name != "keep_float"]:
+                raise UsageError(f"--{wrong[0]} has no meaning with --precision; remove it")
+            precision = str(precision) or "''"
+            return Settings("", keep_float=tuple(given["keep_float"] or ()), weights=BF16, precision=precision)
         if given["weights"] is not None:
             if mode is not None:
                 raise UsageError("give --quantize or --weights, not both: --quantize stores weights as 8-bit integers")
@@ -131,7 +148,8 @@ class Settings:
         """The options that differ from their defaults, by their names on the command line, except for the file."""
         return {
             "quantize": self.mode or None,
-            "weights": self.weights or None,
+            "weights": None if self.precision else self.weights or None,
+            "precision": self.precision or None,
             "calibration_method": None if self.method == DEFAULT_METHOD else self.method,
             "keep_float": list(self.keep_float) or None,
             "max_loss": None if self.max_loss is None else str(self.max_loss),

@@ -4,7 +4,9 @@
     Gather(table, i)                  becomes   Gather(rounded table, i)
 
 The rounded weights are float32 numbers in the graph, so any framework computes the reference of the crate. Biases,
-normalization and small matrices stay as they are.
+normalization and small matrices stay as they are. With ``--precision bf16``, the inputs of products are rounded, too:
+
+    Conv(x, w)                        becomes   Conv(RoundToBFloat16(x), rounded w)
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ import numpy as np
 import onnx
 
 from tf2rust.errors import ConversionError, one_line
+from tf2rust.onnx_import.own_operators import attach
+from tf2rust.ops.core.inference import OWN_DOMAIN
 from tf2rust.ops.core.small_weights import FEWEST, largest_float, rounded
+from tf2rust.ops.elementwise.unary import ROUNDING
 from tf2rust.quantization.graph import FLOAT, FloatGraph, is_standard, node_label
 from tf2rust.quantization.keeping import kept_nodes
 from tf2rust.quantization.outputs import class_axis
@@ -54,6 +59,10 @@ class _Weights:
     array: np.ndarray
 
     @property
+    def is_product(self) -> bool:
+        return self.index == 1
+
+    @property
     def label(self) -> str:
         return node_label(self.node)
 
@@ -77,16 +86,17 @@ def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Setting
     limit = f"exceeds {largest_float(dtype):.5g}"
     kept = named | {label: f"its largest weight, {largest:.4g}, {limit}" for label, largest in too_large.items()}
     candidates = [weights for weights in found if weights.label not in kept]
-    proto, arrays = _with_rounded(graph, candidates, dtype)
+    with_inputs = bool(settings.precision)
+    proto, arrays = _with_rounded(graph, candidates, dtype, inputs=with_inputs)
     stored = match(proto, arrays)
     for weights in candidates:
         if weights.label not in stored.small:
             kept[weights.label] = stored.reasons.get(weights.label, "no layer of the crate has these weights")
     remaining = [weights for weights in candidates if weights.label not in kept]
-    if not remaining:
-        raise ConversionError(_nothing_to_store(dtype, found, names, kept))
+    if not any(weights.is_product or not with_inputs for weights in remaining):
+        raise ConversionError(_nothing_to_store(settings, found, names, kept))
     if len(remaining) < len(candidates):
-        proto, arrays = _with_rounded(graph, remaining, dtype)
+        proto, arrays = _with_rounded(graph, remaining, dtype, inputs=with_inputs)
     advice = "; --weights bf16 stores them" * (dtype == "float16")
     notes = [
         f"the weights of `{one_line(names.get(label, label))}` stay float32, because the largest, {largest:.4g}, "
@@ -100,17 +110,24 @@ def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Setting
     reasons = {weights.label: kept.get(weights.label, "") for weights in found}
     reasons |= {label: stored.reasons[label] for label in others}
     layers = [LayerNoise(names.get(label, label), label, None, reason) for label, reason in reasons.items()]
-    return Quantized(proto, arrays, f"weights as {dtype}", "", 0, layers, [], axes, notes)
+    mode = f"products of {dtype}" if with_inputs else f"weights as {dtype}"
+    return Quantized(proto, arrays, mode, "", 0, layers, [], axes, notes)
 
 
-def _nothing_to_store(dtype: str, found: Sequence[_Weights], names: Mapping[str, str], kept: Mapping[str, str]) -> str:
+def _nothing_to_store(
+    settings: Settings, found: Sequence[_Weights], names: Mapping[str, str], kept: Mapping[str, str]
+) -> str:
     """The message for a model all of whose large weights are ``kept``, with the reasons."""
+    option, dtype = settings.option, WEIGHTS[settings.weights]
     reasons = [
-        f"`{one_line(names.get(one.label, one.label))}` keeps float32, because {kept[one.label]}" for one in found
+        f"`{one_line(names.get(one.label, one.label))}` keeps float32, because {kept[one.label]}"
+        for one in found
+        if one.label in kept
     ]
     why = "; ".join([*reasons[:_SHOWN], f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else reasons)
-    needs = f"--weights needs a Conv, MatMul, Gemm or Gather with at least {FEWEST} constant float32 weights"
-    return f"The model has no weights to store as {dtype}: {why or needs}; convert the model without --weights."
+    operators = "Conv, MatMul or Gemm" if settings.precision else "Conv, MatMul, Gemm or Gather"
+    needs = f"{option} needs a {operators} with at least {FEWEST} constant float32 weights"
+    return f"The model has no weights to store as {dtype}: {why or needs}; convert the model without {option}."
 
 
 def _large_weights(graph: FloatGraph) -> list[_Weights]:
@@ -135,12 +152,16 @@ def _table(graph: FloatGraph, node: onnx.NodeProto) -> _Weights | None:
 
 
 def _with_rounded(
-    graph: FloatGraph, wanted: Collection[_Weights], dtype: str
+    graph: FloatGraph, wanted: Collection[_Weights], dtype: str, *, inputs: bool
 ) -> tuple[onnx.ModelProto, dict[str, np.ndarray]]:
-    """The model in which these weights are rounded; weights that several nodes read stay one array."""
+    """The model in which these weights are rounded; weights that several nodes read stay one array.
+
+    If ``inputs`` is set, so are the inputs of products; those that several nodes read are rounded once.
+    """
     made = graph.copy()
     nodes = {node_label(node): node for node in made.nodes}
     known: dict[tuple[str, int], str] = {}
+    narrow: dict[str, str] = {}
     for weights in wanted:
         node = nodes[weights.label]
         name = str(node.input[weights.index])
@@ -148,5 +169,14 @@ def _with_rounded(
             array = rounded(weights.array, dtype, weights.axis)
             known[name, weights.axis] = made.add_constant(f"{name}/rounded", array)
         node.input[weights.index] = known[name, weights.axis]
+        if inputs and weights.is_product:
+            x = str(node.input[0])
+            if x not in narrow:
+                narrow[x] = made.new_name(f"{x}/rounded")
+                rounding = onnx.helper.make_node(ROUNDING, [x], [narrow[x]], name=narrow[x], domain=OWN_DOMAIN)
+                made.insert_after(made.makers.get(x), [rounding])
+            node.input[0] = narrow[x]
     made.index()
-    return made.model()
+    proto, arrays = made.model()
+    attach(proto)
+    return proto, arrays

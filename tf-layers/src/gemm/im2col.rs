@@ -7,7 +7,7 @@ use core::ops::Range;
 use core::slice::from_ref;
 
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
-use super::macro_kernel::MacroKernel;
+use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::{copy, part, part_mut, split_mut};
 use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR, UNSPLIT_K};
@@ -112,6 +112,17 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             padding: T::ZEROS,
             skips_padding: true,
         }
+    }
+
+    /// The images.
+    pub fn images(&self) -> &'a [T::A] {
+        self.x
+    }
+
+    /// The same windows of other images, with the usual padding.
+    pub fn over<'b, U: MulAdd>(&self, x: &'b [U::A]) -> Windows<'b, U> {
+        let group = self.first_channel..self.first_channel + self.depth;
+        Windows { first_pixel: self.first_pixel, ..Windows::new(x, self.axes, self.channels, group) }
     }
 
     /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements. `skips_padding` tells whether it adds nothing
@@ -491,7 +502,7 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
     fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
         let mut rows =
             Im2col { windows: self, segments: [Segment::EMPTY; SEGMENTS], copies: T::COPIES, run: Run::NONE };
-        isa.run(MacroKernel { a: LhsRows::Implicit(&mut rows), m, gemm, c });
+        multiply(isa, LhsRows::Implicit(&mut rows), m, gemm, c);
     }
 }
 

@@ -111,3 +111,29 @@ pub struct ScaledMatrix<'w> {
     /// `[groups · n]`
     pub scales: &'w [f32],
 }
+
+/// A k×n matrix of [`BF16`] whose left operand is rounded to [`BF16`], too, to nearest with ties to even. Products are summed
+/// in `f32`.
+///
+/// AVX-512 BF16 multiplies such numbers directly, and treats subnormal ones as zero. Other instruction sets multiply them
+/// as floats. The order of the sums depends on the instruction set, as in products of floats.
+///
+/// ```
+/// use tf_layers::gemm::RoundingMatrix;
+/// use tf_layers::prelude::*;
+/// use tf_layers::tensor::BF16;
+///
+/// # let mut scratch = Buffer::default();
+/// # let cx = &mut Context::new(Isa::detect(), &mut scratch);
+/// // One row is padded to 2, one column to 16.
+/// let mut weights = [BF16::default(); 32];
+/// weights[0] = BF16::from_f32(3.0);
+/// let kernel = RoundingMatrix(Matrix::new(&weights, 1, 1, 1)?);
+/// let mut y = [0.0];
+/// let y = Dense::new(kernel).run(cx, View::new(&[1.0 + 0.005], [1, 1])?, ViewMut::new(&mut y, [1, 1])?)?;
+/// // Between 1 and 2, `BF16` are 1/128 apart.
+/// assert_eq!(y.as_slice()?, [3.0 + 3.0 / 128.0]);
+/// # Ok::<(), tf_layers::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RoundingMatrix<'w>(pub Matrix<'w, BF16>);

@@ -19,8 +19,11 @@ mod macro_kernel;
 mod matrix;
 mod pack;
 mod requantize;
+mod round;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+mod tiles;
 mod widen;
 
 use core::ops::Range;
@@ -28,9 +31,10 @@ use core::ops::Range;
 pub(crate) use epilogue::{Epilogue, Linear, Rectifier, Scaled};
 pub(crate) use lhs::{Lhs, RowMajor};
 pub(crate) use matrix::sealed::Packed;
-pub use matrix::{Matrix, ScaledMatrix, Weight};
+pub use matrix::{Matrix, RoundingMatrix, ScaledMatrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
 pub(crate) use requantize::{Dequantize, Requantize, Rounding, UNBOUNDED};
+pub(crate) use round::{round_bf16, round_floats};
 pub(crate) use widen::widen;
 
 use crate::parallel::{STREAMED, run_tasks, threads};

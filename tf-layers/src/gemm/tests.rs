@@ -9,10 +9,11 @@ use alloc::vec::Vec;
 use super::epilogue::{Tile, load, store};
 use super::im2col::Windows;
 use super::{
-    Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, Rounding, RowMajor, Scaled, pack_b, widen,
+    Dequantize, Epilogue, Gemm, Lhs, Linear, Rectifier, Requantize, Rounding, RowMajor, Scaled, pack_b,
+    round_bf16, widen,
 };
 use crate::simd::{
-    Accumulator, Accumulators, F32, F32BF16, F32F16, F32I8, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd,
+    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, Isa, MAX_SEGMENT, MulAdd, PANEL, Simd,
     SmallWeights, U8I8,
 };
 use crate::tensor::{BF16, F16};
@@ -164,6 +165,35 @@ fn matrices_of_bytes() {
     }
 }
 
+/// Products with enough rows, columns and multiply-adds for tile registers: a k of whole tiles and others, one and two tiles of
+/// rows, whole panels and others, and rows that fill the memory for copies several times. Where the processor has none, they
+/// only run on vectors.
+#[test]
+fn tiles_of_bytes() {
+    for size @ [m, k, n] in [
+        [33, 64, 65],
+        [17, 63, 160],
+        [31, 65, 80],
+        [32, 100, 49],
+        [100, 36, 40],
+        [8, 256, 65],
+        [15, 576, 16],
+        [65, 577, 17],
+        [9, 6001, 19],
+        [500, 1152, 33],
+    ] {
+        for padding in [0, 1] {
+            // Rows that begin with cache lines, and others.
+            let bytes: Vec<u8> = bytes(m * k + 64, 1).collect();
+            let first = (bytes.as_ptr().align_offset(64) + padding) % 64;
+            let (a, context) = (&bytes[first..][..m * k], format!("{m}×{k}×{n} + {padding}"));
+            let rows = RowMajor { data: a, stride: k };
+            check_bytes(size, rows, 0, a, &context);
+            check_bytes(size, rows, 0x80, &flipped(a), &context);
+        }
+    }
+}
+
 #[test]
 fn extreme_bytes() {
     // The largest sums of each sign that fit `i32`: 65 792 products of 255·−128, or 66 310 of 255·127.
@@ -181,6 +211,29 @@ fn extreme_bytes() {
     }
 }
 
+/// The windows of two images as rows.
+fn rows_of_windows<A: Copy>(
+    x: &[A],
+    axes: [Axis; 2],
+    kernel: [usize; 2],
+    channels: usize,
+    padding: A,
+) -> Vec<A> {
+    let size = axes.map(|axis| axis.input);
+    let mut rows = Vec::new();
+    for pixel in 0..2 * axes[0].output * axes[1].output {
+        let (line, column) = (pixel / axes[1].output, pixel % axes[1].output);
+        let (sample, line) = (line / axes[0].output, line % axes[0].output);
+        for tap in 0..kernel[0] * kernel[1] {
+            let at = axes[0].position(axes[0].origin(line), tap / kernel[1]);
+            let at = at.zip(axes[1].position(axes[1].origin(column), tap % kernel[1]));
+            let pixel = at.map(|(line, column)| (sample * size[0] + line) * size[1] + column);
+            rows.extend((0..channels).map(|c| pixel.map_or(padding, |pixel| x[pixel * channels + c])));
+        }
+    }
+    rows
+}
+
 #[test]
 fn windows_of_bytes() {
     // Windows that are copied where they reach into the padding; lines of a window; single taps; more taps than a
@@ -193,21 +246,13 @@ fn windows_of_bytes() {
         ([6, 7], 30, [3, 3], [1, 1], 1),
         ([6, 7], 22, [3, 4], [1, 1], 1),
         ([5, 9], 63, [3, 2], [2, 1], 2),
+        ([6, 7], 64, [3, 3], [1, 1], 1),
+        ([6, 7], 64, [2, 2], [2, 1], 2),
     ] {
         for zero in [0, 0x80, 200] {
             let x: Vec<u8> = bytes(2 * size[0] * size[1] * channels, 3).collect();
             let axes = [0, 1].map(|i| Axis::new(kernel[i], 1, dilation, [padding[i]; 2], size[i]).unwrap());
-            let mut rows = Vec::new();
-            for pixel in 0..2 * axes[0].output * axes[1].output {
-                let (line, column) = (pixel / axes[1].output, pixel % axes[1].output);
-                let (sample, line) = (line / axes[0].output, line % axes[0].output);
-                for tap in 0..kernel[0] * kernel[1] {
-                    let at = axes[0].position(axes[0].origin(line), tap / kernel[1]);
-                    let at = at.zip(axes[1].position(axes[1].origin(column), tap % kernel[1]));
-                    let pixel = at.map(|(line, column)| (sample * size[0] + line) * size[1] + column);
-                    rows.extend((0..channels).map(|c| pixel.map_or(zero, |pixel| x[pixel * channels + c])));
-                }
-            }
+            let rows = rows_of_windows(&x, axes, kernel, channels, zero);
             let k = kernel[0] * kernel[1] * channels;
             let (size, context) = ([rows.len() / k, k, 18], format!("{kernel:?} over {size:?}, {zero}"));
             let padding = [zero; MAX_SEGMENT];
@@ -216,6 +261,77 @@ fn windows_of_bytes() {
                 let rows: Vec<u8> = rows.iter().map(|x| x ^ flip).collect();
                 check_bytes(size, windows, flip, &rows, &context);
             }
+        }
+    }
+}
+
+/// Numbers of `BF16` of both signs and of magnitudes from 2⁻⁶ to 2.
+fn bf16(len: usize, seed: u32) -> Vec<BF16> {
+    let bits = bytes(len, seed).zip(bytes(len, seed + 99));
+    bits.map(|(a, b)| {
+        BF16::from_bits(u16::from(a & 0x80) << 8 | (0x3c80 + u16::from(b % 5) * 0x80) | u16::from(a & 0x7f))
+    })
+    .collect()
+}
+
+/// Checks products of `BF16`. `a` finds the rows of A, and `matrix` holds them. Each of the k sums in `f32` may be off by
+/// half a unit in the last place of the sum of all magnitudes.
+fn check_bf16(size @ [m, k, n]: [usize; 3], a: impl Lhs<BF16BF16>, matrix: &[BF16], context: &str) {
+    let b = bf16(k * n, 7);
+    let panels = packed::<BF16BF16>(&b, k, n);
+    let term = |x: usize, w: usize| f64::from(matrix[x]) * f64::from(b[w]);
+    let (exact, magnitudes) = (naive(size, term), naive(size, |x, w| term(x, w).abs()));
+    for isa in Isa::available() {
+        let mut c = vec![9.0; m * n];
+        Gemm::<BF16BF16, _>::with_epilogue(&panels, k, n, onto(&BIAS[..n])).run_parallel(isa, m, a, &mut c);
+        for (i, &found) in c.iter().enumerate() {
+            let bias = (i % n) as f64;
+            let (expected, magnitude) = ((exact[i] + bias + 9.0).max(0.0), magnitudes[i] + bias + 9.0);
+            let tolerance = (k + 2) as f64 * f64::from(f32::EPSILON) / 2.0 * magnitude;
+            let off = (f64::from(found) - expected).abs();
+            assert!(off <= tolerance, "{context} on {}: {found} instead of {expected}", isa.name());
+        }
+    }
+}
+
+#[test]
+fn products_of_bf16() {
+    for size @ [m, k, n] in SIZES {
+        let a = bf16(m * k, 1);
+        check_bf16(size, RowMajor { data: &a, stride: k }, &a, &format!("{m}×{k}×{n}"));
+    }
+}
+
+#[test]
+fn windows_of_bf16() {
+    // Read in place; copied, as they are small or their taps are not whole steps; tap by tap.
+    for (channels, kernel, padding) in [(22, [3, 3], 1), (3, [3, 3], 1), (33, [3, 2], 0), (64, [1, 1], 0)] {
+        let size = [6, 7];
+        let x = bf16(2 * size[0] * size[1] * channels, 3);
+        let axes = [0, 1].map(|i| Axis::new(kernel[i], 1, 1, [padding; 2], size[i]).unwrap());
+        let rows = rows_of_windows(&x, axes, kernel, channels, BF16::default());
+        let k = kernel[0] * kernel[1] * channels;
+        let windows = Windows::new(&x, axes, channels, 0..channels);
+        check_bf16([rows.len() / k, k, 18], windows, &rows, &format!("{kernel:?} over {channels} channels"));
+    }
+}
+
+/// Every upper half of a float with the lower halves at which rounding changes. Instruction sets with products of `BF16` round
+/// subnormal numbers to zero.
+#[test]
+fn rounding_to_bf16() {
+    let lower = [0, 1, 0x7fff, 0x8000, 0x8001, 0xffff];
+    let x: Vec<f32> = (0..=u16::MAX)
+        .flat_map(|upper| lower.map(|lower| f32::from_bits(u32::from(upper) << 16 | lower)))
+        .collect();
+    for isa in Isa::available() {
+        let mut y = vec![BF16::default(); x.len()];
+        round_bf16(isa, &x, &mut y);
+        for (&x, &y) in x.iter().zip(&y) {
+            let expected = BF16::from_f32(x);
+            let flushed = x.is_subnormal() && y.to_bits() == BF16::from_f32(0.0f32.copysign(x)).to_bits();
+            let same = y.to_bits() == expected.to_bits() || (y.is_nan() && x.is_nan()) || flushed;
+            assert!(same, "{y} instead of {expected} for {x:e} on {}", isa.name());
         }
     }
 }

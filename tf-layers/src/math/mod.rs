@@ -4,6 +4,7 @@
 //! (Remez exchange); comments give the function that a polynomial approximates and its error. Where a step must be exact
 //! although `fma` rounds twice on some instruction sets, a comment gives the reason.
 
+mod bf16;
 mod double;
 mod erf;
 mod exp;
@@ -12,6 +13,7 @@ mod log;
 mod scalar;
 mod sigmoid;
 
+pub(crate) use bf16::nearest_bf16;
 pub(crate) use double::{exp_f64, ln_f64, pow, pow_f64, root};
 pub(crate) use erf::{erf, gelu};
 pub(crate) use exp::{exp, expm1};

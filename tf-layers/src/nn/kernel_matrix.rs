@@ -1,17 +1,21 @@
 //! The kernels of layers that compute in `f32`: floats, or weights that take fewer bits.
 
 use crate::Context;
-use crate::checked::{part, part_mut};
-use crate::error::{Result, check_len};
+use crate::checked::{part, part_mut, split_mut};
+use crate::error::{Error, Result, check_len};
 use crate::gemm::im2col::Windows;
-use crate::gemm::{Epilogue, Gemm, Lhs, Linear, Matrix, RowMajor, Scaled, ScaledMatrix, Weight, widen};
+use crate::gemm::{
+    Epilogue, Gemm, Lhs, Linear, Matrix, RoundingMatrix, RowMajor, Scaled, ScaledMatrix, Weight, round_bf16,
+    round_floats, widen,
+};
 use crate::nn::{Conv2d, Dense};
-use crate::simd::{F32, F32BF16, F32F16, F32I8, Isa, MAX_NR, PANEL, SmallWeights};
-use crate::tensor::{BF16, Columns, F16, len};
+use crate::simd::{BF16BF16, F32, F32BF16, F32F16, F32I8, Isa, MAX_NR, PANEL, SmallWeights, bf16_mut};
+use crate::tensor::{BF16, Buffer, Columns, F16, len};
 
-/// The kernel of a [`Dense`] layer or of a convolution: a [`Matrix`] of `f32`, [`F16`] or [`BF16`], or a [`ScaledMatrix`].
+/// The kernel of a [`Dense`] layer or of a convolution: a [`Matrix`] of `f32`, [`F16`] or [`BF16`], a [`ScaledMatrix`], or a
+/// [`RoundingMatrix`].
 ///
-/// Layers compute in `f32`. A product with few rows widens weights in registers while it multiplies, so it reads less
+/// Layers compute in `f32`, except for the products of a [`RoundingMatrix`]. A product with few rows widens weights in registers while it multiplies, so it reads less
 /// memory. A product with many rows widens some columns at a time, once, into scratch memory.
 #[allow(private_bounds)] // sealed
 pub trait KernelMatrix: sealed::Compiled {}
@@ -96,7 +100,7 @@ macro_rules! compiled {
     )+};
 }
 
-compiled!(Matrix<'_>, Matrix<'_, F16>, Matrix<'_, BF16>, ScaledMatrix<'_>);
+compiled!(Matrix<'_>, Matrix<'_, F16>, Matrix<'_, BF16>, ScaledMatrix<'_>, RoundingMatrix<'_>);
 
 impl Operand for Matrix<'_> {
     #[inline(always)]
@@ -125,7 +129,7 @@ macro_rules! small_floats {
             #[inline(always)]
             fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
                 if p.m >= MANY_ROWS {
-                    return p.widened::<$product>(cx, self, None, a);
+                    return p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a);
                 }
                 let epilogue = p.linear;
                 p.by_small::<$product, _>(cx.isa, self, epilogue, a);
@@ -133,7 +137,7 @@ macro_rules! small_floats {
             }
             #[inline(always)]
             fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
-                p.widened::<$product>(cx, self, None, a)
+                p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a)
             }
         }
     )+};
@@ -165,7 +169,8 @@ impl Operand for ScaledMatrix<'_> {
     fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
         let scales = self.scales(p.group);
         if p.m >= MANY_ROWS {
-            return p.widened::<F32I8>(cx, &self.integers, Some(scales), a);
+            let strip = cx.scratch.write(strip_len(&self.integers)?)?;
+            return p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a);
         }
         let epilogue = Scaled { scales, linear: p.linear };
         p.by_small::<F32I8, _>(cx.isa, &self.integers, epilogue, a);
@@ -174,11 +179,86 @@ impl Operand for ScaledMatrix<'_> {
     #[inline(always)]
     fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
         let scales = self.scales(p.group);
-        p.widened::<F32I8>(cx, &self.integers, Some(scales), a)
+        let strip = cx.scratch.write(strip_len(&self.integers)?)?;
+        p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a)
     }
 }
 
+impl Operand for RoundingMatrix<'_> {
+    #[inline(always)]
+    fn sizes(&self) -> [usize; 3] {
+        self.0.sizes()
+    }
+    #[inline(always)]
+    fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
+        let (isa, RowMajor { data: x, stride }) = (cx.isa, a);
+        if isa.has_bf16() {
+            let data = rounded(isa, cx.scratch, x)?;
+            p.by_bf16(isa, &self.0, RowMajor { data, stride });
+            return Ok(());
+        }
+        let (data, strip) = self.rounded_floats(isa, cx.scratch, x)?;
+        let a = RowMajor { data, stride };
+        if p.m >= MANY_ROWS {
+            return p.widened::<F32BF16>(isa, strip, &self.0, None, a);
+        }
+        let epilogue = p.linear;
+        p.by_small::<F32BF16, _>(isa, &self.0, epilogue, a);
+        Ok(())
+    }
+    /// Each group rounds all of x.
+    #[inline(always)]
+    fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
+        let isa = cx.isa;
+        if isa.has_bf16() {
+            let x = rounded(isa, cx.scratch, a.images())?;
+            p.by_bf16(isa, &self.0, a.over::<BF16BF16>(x));
+            return Ok(());
+        }
+        let (x, strip) = self.rounded_floats(isa, cx.scratch, a.images())?;
+        p.widened::<F32BF16>(isa, strip, &self.0, None, a.over::<F32>(x))
+    }
+}
+
+/// x as `BF16`, in scratch memory.
+fn rounded<'a>(isa: Isa, scratch: &'a mut Buffer<f32>, x: &[f32]) -> Result<&'a [BF16]> {
+    let y = bf16_mut(scratch.write(x.len().div_ceil(2))?);
+    round_bf16(isa, x, y);
+    Ok(part(y, ..x.len()))
+}
+
+impl RoundingMatrix<'_> {
+    /// x rounded to `BF16` as floats, and the memory for a strip of columns.
+    fn rounded_floats<'a>(
+        &self,
+        isa: Isa,
+        scratch: &'a mut Buffer<f32>,
+        x: &[f32],
+    ) -> Result<(&'a [f32], &'a mut [f32])> {
+        // A strip begins with a cache line.
+        let first = x.len().next_multiple_of(PANEL);
+        let total = first.checked_add(strip_len(&self.0)?).ok_or(Error::Overflow)?;
+        let (y, strip) = split_mut(scratch.write(total)?, first);
+        let y = part_mut(y, ..x.len());
+        round_floats(isa, x, y);
+        Ok((y, strip))
+    }
+}
+
+/// The elements of a strip of columns that is widened at a time.
+fn strip_len<B: Weight>(b: &Matrix<'_, B>) -> Result<usize> {
+    len(&[b.rows(), STRIP.min(b.cols().next_multiple_of(PANEL))])
+}
+
 impl Product<'_> {
+    /// The product of `BF16`.
+    #[inline(always)]
+    fn by_bf16(self, isa: Isa, b: &Matrix<'_, BF16>, a: impl Lhs<BF16BF16>) {
+        let Self { group, m, linear, ldc, c } = self;
+        let gemm = Gemm::<BF16BF16, _>::with_epilogue(b.group(group), b.rows(), b.cols(), linear);
+        gemm.ldc(ldc).run_parallel(isa, m, a, c);
+    }
+
     /// The product with panels of floats.
     #[inline(always)]
     fn by_floats(self, isa: Isa, b: &Matrix<'_>, a: impl Lhs<F32>) {
@@ -201,11 +281,12 @@ impl Product<'_> {
         gemm.ldc(self.ldc).run_parallel(isa, self.m, a, self.c);
     }
 
-    /// The product with weights that are widened to scratch memory, some columns at a time.
+    /// The product with weights that are widened to `strip`, of [`strip_len`] elements, some columns at a time.
     #[inline(always)]
     fn widened<T: SmallWeights>(
         self,
-        cx: &mut Context<'_>,
+        isa: Isa,
+        strip: &mut [f32],
         b: &Matrix<'_, T::B>,
         scales: Option<&[f32]>,
         a: impl Lhs<F32>,
@@ -215,8 +296,6 @@ impl Product<'_> {
     {
         let Self { group, m, linear, ldc, c } = self;
         let (k, n) = (b.rows(), b.cols());
-        let isa = cx.isa;
-        let strip = cx.scratch.write(len(&[k, STRIP.min(n.next_multiple_of(PANEL))])?)?;
         for first in (0..n).step_by(STRIP) {
             let columns = first..n.min(first + STRIP);
             let scales = scales.map(|scales| part(scales, columns.clone()));

@@ -117,6 +117,8 @@ functions! {
     Ceil => s.neg(s.floor(s.neg(x)));
     /// The nearest integer; ties go to the even one
     Round => s.round(x);
+    /// The nearest number of [`BF16`](crate::tensor::BF16); ties go to the even one
+    RoundToBFloat16 => math::nearest_bf16(s, x);
     /// −1, 0 or 1; NaN for NaN
     Sign => {
         let one = s.copysign(s.splat(1.0), x);

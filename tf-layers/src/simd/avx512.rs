@@ -1,31 +1,42 @@
-//! AVX-512 with F and BW: sixteen lanes, thirty-two registers, masks. `VNNI` adds the dot products of bytes.
+//! AVX-512 with F and BW: sixteen lanes, thirty-two registers, masks. `VNNI` adds the dot products of bytes,
+//! `BF16` those of pairs of `BF16`.
 
 use core::arch::x86_64::*;
+use core::mem::transmute;
 
 use super::{Kernel, PANEL, Simd};
 use crate::tensor::F16;
 
-/// Exists only if the processor has AVX-512F and AVX-512BW, and AVX-512 VNNI if `VNNI` is set.
+/// Exists only if the processor has AVX-512F and AVX-512BW, AVX-512 VNNI if `VNNI` is set, and
+/// AVX-512 BF16 if `BF16` is set.
 #[derive(Clone, Copy)]
-pub(crate) struct Avx512<const VNNI: bool>(());
+pub(crate) struct Avx512<const VNNI: bool, const BF16: bool>(());
 
 /// # Safety
 /// The processor must have AVX-512F, AVX-512BW, AVX2 and FMA.
 #[target_feature(enable = "avx512f,avx512bw,avx2,fma")]
 pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512::<false>(()))
+    kernel.run(Avx512::<false, false>(()))
 }
 
 /// # Safety
 /// The processor must have AVX-512F, AVX-512BW, AVX-512 VNNI, AVX2 and FMA.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx2,fma")]
 pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512::<true>(()))
+    kernel.run(Avx512::<true, false>(()))
 }
 
-impl<const VNNI: bool> Simd for Avx512<VNNI> {
+/// # Safety
+/// The processor must have AVX-512F, AVX-512BW, AVX-512 BF16, AVX2 and FMA.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16,avx2,fma")]
+pub(super) unsafe fn run_bf16<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<false, true>(()))
+}
+
+impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     const LANES: usize = 16;
     const QUADS: bool = VNNI;
+    const BF16: bool = BF16;
     const PACKS: bool = true;
     const FUSED: bool = true;
     const HALVES: bool = true;
@@ -154,6 +165,24 @@ impl<const VNNI: bool> Simd for Avx512<VNNI> {
             let sums = _mm512_add_epi32(sums, _mm512_madd_epi16(x[0], w[0]));
             [_mm512_add_epi32(sums, _mm512_madd_epi16(x[1], w[1]))]
         }
+    }
+    #[inline(always)]
+    fn dot_bf16(self, x: __m512i, [w]: [__m512i; 1], [sums]: [__m512; 1]) -> [__m512; 1] {
+        if const { !BF16 } {
+            return [sums];
+        }
+        // SAFETY: `self` proves the feature, and vectors of the same size have no invalid bit patterns.
+        unsafe {
+            [_mm512_dpbf16_ps(sums, transmute::<__m512i, __m512bh>(x), transmute::<__m512i, __m512bh>(w))]
+        }
+    }
+    #[inline(always)]
+    fn round_bf16(self, first: __m512, second: __m512) -> __m512i {
+        if const { !BF16 } {
+            return self.bits(first);
+        }
+        // SAFETY: as for `dot_bf16`.
+        unsafe { transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first)) }
     }
     #[inline(always)]
     fn interleave(self, [a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {

@@ -1,5 +1,7 @@
 //! Views of bytes as numbers, to borrow weights from a blob.
 
+use crate::tensor::BF16;
+
 /// A number type of which every bit pattern is a value.
 ///
 /// # Safety
@@ -37,6 +39,12 @@ pub(crate) fn view<T: Pod>(bytes: &[u8]) -> Option<&[T]> {
 pub(crate) fn bytes_mut(x: &mut [f32]) -> &mut [u8] {
     // SAFETY: bytes have no alignment, and every bit pattern is a value of both types.
     unsafe { core::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), size_of_val(x)) }
+}
+
+/// The memory of floats as twice as many `BF16`.
+pub(crate) fn bf16_mut(x: &mut [f32]) -> &mut [BF16] {
+    // SAFETY: `BF16` is half as large and no more aligned, and every bit pattern is a value of both types.
+    unsafe { core::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), 2 * x.len()) }
 }
 
 /// An 8-bit integer: its bits are an unsigned byte.

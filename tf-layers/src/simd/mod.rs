@@ -14,6 +14,8 @@
 #[macro_use]
 mod macros;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -31,7 +33,11 @@ mod stencil;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
-pub(crate) use bytes::{Bits8, Pod, bytes_mut, view, view_bools};
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) use amx::{
+    BLOCK_PANELS, BLOCK_ROWS, Configured, Copied, Steps, Sums, TILE_BYTES, TILE_ROWS, TileRows, Tiles,
+};
+pub(crate) use bytes::{Bits8, Pod, bf16_mut, bytes_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
@@ -39,7 +45,8 @@ pub(crate) use microkernel::{
     COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
 };
 pub(crate) use mul_add::{
-    Accumulator, Accumulators, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
+    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileProduct,
+    TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
 pub(crate) use stencil::{Pixels, Reduction, Stencil};
@@ -47,7 +54,7 @@ pub(crate) use stencil::{Pixels, Reduction, Stencil};
 use core::ops::IndexMut;
 
 use crate::checked::holds;
-use crate::tensor::F16;
+use crate::tensor::{BF16, F16};
 
 /// The columns of a panel of packed weights: the lanes of the widest vector, and a multiple of those of all others.
 pub(crate) const PANEL: usize = 16;
@@ -99,6 +106,9 @@ pub(crate) trait Kernel {
     /// Whether it uses `Simd::dot`. Other kernels are not compiled again for instruction sets that only add dot products.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     const BYTES: bool = false;
+    /// Whether it uses `Simd::dot_bf16` or `Simd::round_bf16`. It is compiled for instruction sets that have them, and for
+    /// [`Portable`], which others run.
+    const BF16: bool = false;
     /// Runs the computation. Implementations must be `#[inline(always)]`.
     fn run<S: Simd>(self, s: S) -> Self::Output;
 }
@@ -118,6 +128,8 @@ pub(crate) trait Simd: Copy {
     const COMPACT: bool = false;
     /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
     const QUADS: bool = false;
+    /// Whether there are dot products of two neighbouring `BF16`.
+    const BF16: bool = false;
     /// Whether `pack_bytes` packs integers with saturation, so that they need not be clamped one vector at a time. Then
     /// `to_i32` gives `i32::MIN` for NaN and for numbers below the range of `i32`.
     const PACKS: bool = false;
@@ -185,6 +197,18 @@ pub(crate) trait Simd: Copy {
     #[inline(always)]
     fn dot_lanes(self, _x: Self::I32, _w: Self::I32, sums: Self::I32) -> Self::I32 {
         sums
+    }
+    /// sums + Σ x·w over the two `BF16` of each column. The second product is added first. Subnormal numbers count as zero.
+    ///
+    /// Only called if `BF16`, as is `round_bf16`.
+    #[inline(always)]
+    fn dot_bf16(self, _x: Self::I32, _w: Self::IntPanel, sums: Self::Panel) -> Self::Panel {
+        sums
+    }
+    /// Rounds two vectors to `BF16`, to nearest with ties to even, side by side. Subnormal numbers become zero.
+    #[inline(always)]
+    fn round_bf16(self, first: Self::F32, _second: Self::F32) -> Self::I32 {
+        self.bits(first)
     }
     /// The integers of four vectors as unsigned bytes, in the order of the rows that `interleave` takes. The 16-bit integers of
     /// `offset` are added, and then the bytes of `least` are the lower bound. Everything saturates.
@@ -436,6 +460,16 @@ pub(crate) trait Simd: Copy {
         // SAFETY: the array has 4 · `PANEL` bytes, and `PANEL` is at least `LANES`.
         unsafe { self.store_ptr(bytes, all.as_mut_ptr().cast()) };
         copy_front(y, &all);
+    }
+
+    /// Stores 2 · `LANES` `BF16`.
+    #[inline(always)]
+    fn store_bf16(self, pairs: Self::I32, y: &mut [BF16]) {
+        if !holds(y.len() >= 2 * Self::LANES) {
+            return;
+        }
+        // SAFETY: the length was checked, and two `BF16` have the size of a float.
+        unsafe { self.store_ptr(self.float(pairs), y.as_mut_ptr().cast()) }
     }
 
     /// Stores the integers of the first `y.len()` columns, at most `PANEL`.

@@ -64,10 +64,11 @@ class Conv(Affine, Convolution):
 
         There must be enough multiplications per transformed number, the last tile of a line must be mostly used, and
         the weights, which get larger, must be used by many pixels or stay in a cache. Only float32 kernels have
-        transforms.
+        transforms, and layers that round x to bfloat16 would round the results of the transforms.
         """
         if (
             self.kernel.dtype != np.float32
+            or self.rounds
             or self.rank > 2
             or self.groups > 1
             or {*self.window.strides, *self.window.dilations} != {1}
@@ -91,6 +92,7 @@ class Conv(Affine, Convolution):
             **self.window.params(),
             "groups": self.groups,
             "activation": self.activation_name(),
+            **self.precision(),
         }
 
     def _by_channel(self, channels: np.ndarray) -> np.ndarray:
@@ -134,7 +136,7 @@ class Conv(Affine, Convolution):
         return [kernel, *self.small_vectors(), *self.vectors()]
 
     def scratch_size(self) -> Dim:
-        return self.strip_size()
+        return self.rounded_size() + self.strip_size()
 
     @property
     def takes_residual(self) -> bool:

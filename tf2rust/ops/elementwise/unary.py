@@ -17,7 +17,9 @@ _FUNCTIONS = (
 )
 _OF_NUMBERS = ("Neg", "Abs", "Sign")
 OF_DOUBLES = ("Sqrt", "Reciprocal", "Exp", "Log", "Floor", "Ceil", "Round")
-infers(*(name for name in _FUNCTIONS if name != "Neg"))(same_shape)
+ROUNDING = "RoundToBFloat16"
+"""Rounds to the nearest number of bfloat16, ties to even; of the domain ``tf2rust``."""
+infers(ROUNDING, *(name for name in _FUNCTIONS if name != "Neg"))(same_shape)
 
 
 @infers("Neg")
@@ -43,7 +45,7 @@ class Unary(Layer):
         return self.x if self.x.dtype == "float32" else None
 
 
-@rule(Op("|".join(_FUNCTIONS), Var("x"), name="unary"))
+@rule(Op("|".join((*_FUNCTIONS, ROUNDING)), Var("x"), name="unary"))
 def unary(m: Match, b: Builder) -> RuleResult:
     x = b.value(m["x"])
     doubles = ("float32", "float64") if m.root.op in OF_DOUBLES else ("float32",)

@@ -8,12 +8,14 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.core.activation import LINEAR, Activation
-from tf2rust.ops.core.dims import Dim
+from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.inference import ValueInfo
 from tf2rust.ops.core.layer import Layer, Value, Weight
 from tf2rust.ops.core.packing import PANEL
 from tf2rust.ops.elementwise.binary import Binary
 
+ROUNDED = "bfloat16"
+"""The dtype that a layer rounds its input to, and its weights."""
 _STRIP = 4 * PANEL
 """The columns that a product widens at a time if its kernel is not float32."""
 FAR = 16.0
@@ -37,6 +39,15 @@ class Affine(Layer):
     scales: np.ndarray | None = None
     slopes: np.ndarray | None = None
     """One per output channel if the activation is a PReLU; ``activation`` is then linear."""
+    rounds: bool = False
+    """Whether x is rounded to bfloat16 before the product. The kernel then consists of such numbers."""
+
+    def params(self) -> dict[str, object]:
+        return {name: value for name, value in super().params().items() if name != "rounds"} | self.precision()
+
+    def precision(self) -> dict[str, object]:
+        """The dtype of both operands of the product, as a parameter, if it is not float32."""
+        return {"precision": ROUNDED} if self.rounds else {}
 
     def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
         """The kernel with every output channel multiplied by its factor."""
@@ -77,6 +88,10 @@ class Affine(Layer):
         columns = int(self.kernel.shape[-1])
         return self.kernel.size // columns * min(_STRIP, -(-columns // PANEL) * PANEL)
 
+    def rounded_size(self) -> Dim:
+        """The float32 elements that x takes if it is rounded, with the padding of a cache line."""
+        return product(self.x.shape) + PANEL if self.rounds else 0
+
     def fuse_consumer(self, consumer: Layer) -> Layer | None:
         if not self.is_linear:
             return None
@@ -94,6 +109,8 @@ class Affine(Layer):
         if (channels := consumer.channelwise()) is None:
             return None
         factor, summand = channels
+        if self.rounds and (factor != 1).any():
+            return None
         if self.bias is None and consumer.function == "Add" and consumer.constant.size == summand.size:
             # A sum would be a copy, which is no longer known to be the model's own array.
             return replace(self, bias=consumer.constant.reshape(-1))
@@ -129,7 +146,7 @@ class Affine(Layer):
 
         Excludes summands that are far from 0, or whose products with the kernel are.
         """
-        if not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
+        if self.rounds or not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
             return None
         factor, summand = parts
         made = replace(self, inputs=[producer.x, *self.inputs[1:]])

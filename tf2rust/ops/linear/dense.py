@@ -49,7 +49,8 @@ class Dense(Affine):
 
     def scratch_size(self) -> Dim:
         rows = self.gemm_rows()
-        return 0 if isinstance(rows, int) and rows < MANY_ROWS else self.strip_size()
+        strip = 0 if isinstance(rows, int) and rows < MANY_ROWS and not self.rounds else self.strip_size()
+        return self.rounded_size() + strip
 
     @property
     def takes_residual(self) -> bool:

@@ -15,6 +15,7 @@ from tf2rust.rust.literals import rust_type
 from tf2rust.rust.tree import Expr, ExprStmt, Item, Stmt, array, struct
 
 _OPS = "tf_layers::ops"
+_ROUNDING = "tf_layers::gemm::RoundingMatrix"
 
 
 @layer_field.register
@@ -28,6 +29,8 @@ def _(layer: Dense, weights: Weights) -> LayerField:
 
 def kernel(layer: Affine, weights: Weights) -> Expr:
     """The value of a ``KernelMatrix``."""
+    if layer.rounds:
+        return Item(_ROUNDING)(weights.get("kernel"))
     if layer.kernel.dtype != np.int8:
         return weights.get("kernel")
     return struct(Item("tf_layers::gemm::ScaledMatrix"), integers=weights.get("kernel"), scales=weights.get("scales"))
@@ -36,6 +39,8 @@ def kernel(layer: Affine, weights: Weights) -> Expr:
 def with_kernel(type: Item, layer: Affine) -> Item:
     """The type of a layer with the type of its kernel, which is a matrix of ``f32`` by default."""
     dtype = layer.kernel.dtype
+    if layer.rounds:
+        return type.generic("'w", Item(_ROUNDING).generic("'w"))
     if dtype == np.float32:
         return type.generic("'w")
     if dtype == np.int8:

@@ -11,6 +11,7 @@ import onnx
 
 from tf2rust.errors import ConversionError
 from tf2rust.ops.core.layer import LayerGraph
+from tf2rust.ops.elementwise.unary import ROUNDING
 from tf2rust.proof.proof import Difference
 from tf2rust.proof.reference.float64 import in_float64, operators
 from tf2rust.proof.reference.reference import Reference
@@ -49,12 +50,13 @@ _ALWAYS, _IN_DOUBT = 0.5, 20.0
 _MAX_WEIGHTS = {_ALWAYS: 1 << 21, _IN_DOUBT: 1 << 26}
 _QUANTIZED = frozenset(
     (
+        ROUNDING,
         *("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul", "DynamicQuantizeLSTM"),
         *("QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu"),
         *("QLinearSoftmax", "QLinearAveragePool", "QLinearGlobalAveragePool", "QLinearConcat", "QGemm"),
     )
 )
-"""Operators that round to a quantized value."""
+"""Operators that round to a quantized value, or to one with as few bits."""
 _MOVES = frozenset({"Identity", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Expand"})
 """Operators that only move elements."""
 _JUMPS = frozenset(
