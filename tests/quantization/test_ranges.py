@@ -52,6 +52,17 @@ def test_the_range_contains_nearly_all_numbers(array: np.ndarray, method: str) -
     assert np.mean((array < low) | (array > high)) < 0.01
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("ends", [(-3.4e38, 3.4e38), (-3e38, 1.0), (0.0, 3.4e38), (-1e-37, 1e-37), (0.0, 1e-44)])
+def test_ranges_as_wide_as_float32_and_as_narrow(method: str, ends: tuple[float, float]) -> None:
+    array = np.linspace(*np.asarray(ends), 1000).astype(np.float32)
+    found = _histogram(array)
+    assert found.counts.sum() == np.count_nonzero(array)
+    low, high = RANGES[method](found)
+    assert found.low <= low <= high <= found.high
+    assert np.isfinite(Quantizer.of_range(low, high).scale)
+
+
 def test_outliers_saturate_except_with_the_whole_range() -> None:
     rng = np.random.default_rng(2)
     array = np.concatenate([rng.uniform(0, 1, 100_000), [60.0]])

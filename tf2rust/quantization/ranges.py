@@ -16,6 +16,8 @@ from tf2rust.quantization.settings import MEAN_SQUARED_ERROR, MIN_MAX, PERCENTIL
 STEPS = 255
 """The number of steps of 8-bit integers."""
 BINS = 2048
+_NARROWEST, _WIDEST = BINS * float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
+"""Between these, float32 can compute the bin of a number."""
 _DIGITS = 4
 _TAIL = 1e-4
 """The share of numbers on each side that the range by percentile saturates."""
@@ -60,7 +62,10 @@ class Histogram:
 
     def add(self, array: np.ndarray) -> None:
         if self.high > self.low:
-            self.counts += np.histogram(array[array != 0], BINS, (self.low, self.high))[0]
+            numbers = array[array != 0]
+            if not _NARROWEST < self.high - self.low < _WIDEST:
+                numbers = numbers.astype(np.float64)
+            self.counts += np.histogram(numbers, BINS, (self.low, self.high))[0]
 
     @staticmethod
     def merged(parts: Sequence[Histogram]) -> Histogram:
