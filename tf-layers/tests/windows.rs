@@ -244,8 +244,16 @@ fn depthwise() {
 #[test]
 fn pooling() {
     let mut rng = Rng::new(4);
-    for case in CASES {
-        for channels in [1, 7, 16, 70] {
+    // Lines of many pixels, of which the last vector ends at or after the end of the image.
+    let lines = [1, 2, 3].map(|stride| Case {
+        size: [5, 27 + stride],
+        kernel: [2, 3],
+        stride: [1, stride],
+        padding: [[0, 1], [1, stride % 2]],
+        ..PLAIN
+    });
+    for case in CASES.into_iter().chain(lines) {
+        for channels in [1, 7, 16, 40, 70] {
             let x = rng.vec(case.batch * case.size[0] * case.size[1] * channels);
             let pixels = case.batch * case.output(0) * case.output(1);
             let (mut max, mut sum) =

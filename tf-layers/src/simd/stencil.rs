@@ -59,7 +59,7 @@ impl Stencil {
         x: &[f32],
         w: &[f32],
         start: [S::F32; V],
-        pixels: Pixels<'_>,
+        mut pixels: Pixels<'_>,
         reduction: &R,
     ) {
         let Some(others) = pixels.groups.checked_mul(M).and_then(|count| count.checked_sub(1)) else {
@@ -79,6 +79,7 @@ impl Stencil {
         if const { HALF && !S::HALVES } || !holds(is_inside && to.is_some_and(|end| end <= pixels.y.len())) {
             return;
         }
+        let pixels = &mut pixels;
         // Neighbouring pixels have all but one tap of a line in common, if neither they nor the taps skip any.
         if const { R::WEIGHTED && M > 1 && !S::COMPACT } && self.pixel == self.taps[1] {
             match self.taps[0] {
@@ -118,7 +119,7 @@ impl Stencil {
         x: &[f32],
         w: &[f32],
         start: [S::F32; V],
-        pixels: Pixels<'_>,
+        pixels: &mut Pixels<'_>,
         reduction: &R,
     ) {
         let (vector, last) = (self.vector::<S, V>(), pixels.last.min(S::LANES));

@@ -34,8 +34,7 @@ impl Kernel for PoolKernel<'_> {
         for (i, y) in y.chunks_exact_mut((horizontal.output * channels).max(1)).enumerate() {
             let (sample, line) = (i / lines, i % lines);
             let x = part(x, sample * image..sample * image + image);
-            let window =
-                |column| Window::new(kind, axes, [line / height, line % height, column], channels, x);
+            let (slice, line) = (line / height, line % height);
             let mut column = 0;
             while column < horizontal.output {
                 if horizontal.inside(horizontal.origin(column)) && inside >= PIXELS {
@@ -43,14 +42,16 @@ impl Kernel for PoolKernel<'_> {
                     let first = column.min(inside - PIXELS);
                     if horizontal.origin(first) >= 0 {
                         let y = part_mut(y, first * channels..);
-                        let pixels = window(first).run_pixels::<S, PIXELS>(s, inside - first, y);
+                        let window = Window::new(kind, axes, [slice, line, first], channels, x);
+                        let pixels = window.run_pixels::<S, PIXELS>(s, inside - first, y);
                         if first + pixels > column {
                             column = first + pixels;
                             continue;
                         }
                     }
                 }
-                let (window, y) = (window(column), part_mut(y, column * channels..(column + 1) * channels));
+                let window = Window::new(kind, axes, [slice, line, column], channels, x);
+                let y = part_mut(y, column * channels..(column + 1) * channels);
                 if window.run_pixels::<S, 1>(s, 1, y) == 0 {
                     window.run(s, y);
                 }
