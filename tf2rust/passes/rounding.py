@@ -2,8 +2,8 @@
 
     x ─ Round ─ Transpose ─ Conv2D     becomes     x ─ Transpose ─ Conv2D (rounds)
 
-Only layers whose weights are numbers of bfloat16 do so. The first pass runs before fusion, because a rounding between two
-layers would prevent it; layers that round refuse what would change their weights.
+Only layers whose weights are numbers of bfloat16 do so. The first pass runs before fusion, because a rounding between
+two layers would prevent it; layers that round refuse what would change their weights.
 """
 
 from __future__ import annotations
