@@ -7,7 +7,7 @@ use core::ops::Range;
 use core::slice::from_ref;
 
 use super::lhs::{ImplicitRows, Lhs, LhsRows};
-use super::macro_kernel::MacroKernel;
+use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::{copy, part, part_mut, split_mut};
 use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR, UNSPLIT_K};
@@ -516,7 +516,7 @@ impl<T: MulAdd> Lhs<T> for Windows<'_, T> {
     fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
         let mut rows =
             Im2col { windows: self, segments: [Segment::EMPTY; SEGMENTS], copies: T::COPIES, run: Run::NONE };
-        isa.run(MacroKernel { a: LhsRows::Implicit(&mut rows), m, gemm, c });
+        multiply(isa, LhsRows::Implicit(&mut rows), m, gemm, c);
     }
 }
 

@@ -3,7 +3,7 @@
 use core::ops::Range;
 use core::slice::from_ref;
 
-use super::macro_kernel::MacroKernel;
+use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
 use crate::simd::{Isa, MulAdd, Segment};
@@ -57,7 +57,7 @@ impl<T: MulAdd> Lhs<T> for RowMajor<'_, T::A> {
 
     #[inline(always)]
     fn multiply<E: Epilogue<T::Acc>>(self, isa: Isa, m: usize, gemm: Gemm<'_, T, E>, c: &mut [E::Output]) {
-        isa.run(MacroKernel { a: LhsRows::Matrix(self), m, gemm, c });
+        multiply(isa, LhsRows::Matrix(self), m, gemm, c);
     }
 }
 

@@ -9,7 +9,7 @@ use super::lhs::LhsRows;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
 use crate::simd::{
-    Accumulator, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape, UNSPLIT_K,
+    Accumulator, Isa, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape, UNSPLIT_K,
     accumulate,
 };
 
@@ -31,13 +31,32 @@ const fn nr<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>() -> usize {
     if E::NARROW { PANEL } else { <T::Tile<S>>::NR }
 }
 
+/// Computes a product on this thread, with tile registers if that is faster.
+#[inline(always)]
+pub(super) fn multiply<T: MulAdd, E: Epilogue<T::Acc>>(
+    isa: Isa,
+    a: LhsRows<'_, T>,
+    m: usize,
+    gemm: Gemm<'_, T, E>,
+    c: &mut [E::Output],
+) {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    if let Some(product) = T::TILES
+        && let Some(tiles) = isa.tiles()
+        && super::tiles::pays(m, &gemm)
+    {
+        return tiles.run(super::tiles::TileKernel { tiles, product, a, m, gemm, c });
+    }
+    isa.run(MacroKernel { a, m, gemm, c });
+}
+
 /// A product on one thread.
-pub(super) struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
-    pub a: LhsRows<'r, T>,
+struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
+    a: LhsRows<'r, T>,
     /// The rows of A and C.
-    pub m: usize,
-    pub gemm: Gemm<'a, T, E>,
-    pub c: &'a mut [E::Output],
+    m: usize,
+    gemm: Gemm<'a, T, E>,
+    c: &'a mut [E::Output],
 }
 
 impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {

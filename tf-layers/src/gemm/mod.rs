@@ -22,6 +22,8 @@ mod requantize;
 mod round;
 #[cfg(test)]
 mod tests;
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+mod tiles;
 mod widen;
 
 use core::ops::Range;

@@ -165,6 +165,35 @@ fn matrices_of_bytes() {
     }
 }
 
+/// Products with enough rows, columns and multiply-adds for tile registers: a k of whole tiles and others, one and two tiles of
+/// rows, whole panels and others, and rows that fill the memory for copies several times. Where the processor has none, they
+/// only run on vectors.
+#[test]
+fn tiles_of_bytes() {
+    for size @ [m, k, n] in [
+        [33, 64, 65],
+        [17, 63, 160],
+        [31, 65, 80],
+        [32, 100, 49],
+        [100, 36, 40],
+        [8, 256, 65],
+        [15, 576, 16],
+        [65, 577, 17],
+        [9, 6001, 19],
+        [500, 1152, 33],
+    ] {
+        for padding in [0, 1] {
+            // Rows that begin with cache lines, and others.
+            let bytes: Vec<u8> = bytes(m * k + 64, 1).collect();
+            let first = (bytes.as_ptr().align_offset(64) + padding) % 64;
+            let (a, context) = (&bytes[first..][..m * k], format!("{m}×{k}×{n} + {padding}"));
+            let rows = RowMajor { data: a, stride: k };
+            check_bytes(size, rows, 0, a, &context);
+            check_bytes(size, rows, 0x80, &flipped(a), &context);
+        }
+    }
+}
+
 #[test]
 fn extreme_bytes() {
     // The largest sums of each sign that fit `i32`: 65 792 products of 255·−128, or 66 310 of 255·127.
@@ -217,6 +246,8 @@ fn windows_of_bytes() {
         ([6, 7], 30, [3, 3], [1, 1], 1),
         ([6, 7], 22, [3, 4], [1, 1], 1),
         ([5, 9], 63, [3, 2], [2, 1], 2),
+        ([6, 7], 64, [3, 3], [1, 1], 1),
+        ([6, 7], 64, [2, 2], [2, 1], 2),
     ] {
         for zero in [0, 0x80, 200] {
             let x: Vec<u8> = bytes(2 * size[0] * size[1] * channels, 3).collect();

@@ -11,6 +11,8 @@ pub struct Isa(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    Amx,
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
     #[cfg(target_arch = "x86_64")]
@@ -30,6 +32,8 @@ enum Kind {
 
 /// From the widest to the narrowest.
 const KINDS: &[Kind] = &[
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    Kind::Amx,
     #[cfg(target_arch = "x86_64")]
     Kind::Avx512Bf16,
     #[cfg(target_arch = "x86_64")]
@@ -64,6 +68,8 @@ impl Kind {
     #[cfg_attr(not(feature = "std"), allow(clippy::nonminimal_bool, clippy::eq_op))]
     fn exists(self) -> bool {
         match self {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Self::Amx => Self::Avx512Bf16.exists() && super::amx::exists(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 => Self::Avx512Vnni.exists() && has!("avx512bf16"),
             #[cfg(target_arch = "x86_64")]
@@ -110,7 +116,7 @@ impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
     /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`,
-    /// `avx512bf16`, `neon`, `simd128`) selects another one, if the processor has it.
+    /// `avx512bf16`, `amx`, `neon`, `simd128`) selects another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {
@@ -146,6 +152,8 @@ impl Isa {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Kind::Amx => "amx",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Bf16 => "avx512bf16",
             #[cfg(target_arch = "x86_64")]
@@ -164,20 +172,31 @@ impl Isa {
         }
     }
 
+    /// The tile registers, if the instruction set has them.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    pub(crate) fn tiles(self) -> Option<super::amx::Tiles> {
+        // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
+        (self.0 == Kind::Amx).then(|| unsafe { super::amx::Tiles::new() })
+    }
+
     /// Whether it multiplies pairs of `BF16`. Kernels that do so run on [`Portable`] otherwise.
     #[must_use]
     pub(crate) const fn has_bf16(self) -> bool {
         match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Kind::Amx => true,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Bf16 => true,
             _ => false,
         }
     }
 
-    /// Runs `kernel` compiled for this instruction set.
+    /// Runs `kernel` compiled for the vectors of this instruction set.
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            Kind::Amx => Self(Kind::Avx512Bf16).run(kernel),
             // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Bf16 if const { K::BF16 } => unsafe { super::avx512::run_bf16(kernel) },

@@ -80,6 +80,26 @@ impl<'a, A> Segment<'a, A> {
         }
     }
 
+    /// The first k.
+    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The elements of each row.
+    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The elements of the rows.
+    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[inline(always)]
+    pub fn rows(&self) -> impl Iterator<Item = &'a [A]> {
+        // SAFETY: each of the first `count` rows has `len` elements, which live as long as `'a`.
+        self.rows.iter().take(self.count).map(|&row| unsafe { from_raw_parts(row, self.len) })
+    }
+
     /// Sets rows at any addresses. The shortest slice gives the length of all.
     pub fn set_rows(&mut self, start: usize, slices: &[&'a [A]]) {
         if !holds(slices.len() <= TARGET_MR) {

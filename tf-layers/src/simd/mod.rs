@@ -14,6 +14,8 @@
 #[macro_use]
 mod macros;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -30,6 +32,10 @@ mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) use amx::{
+    BLOCK_PANELS, BLOCK_ROWS, Configured, Copied, Steps, Sums, TILE_BYTES, TILE_ROWS, TileRows, Tiles,
+};
 pub(crate) use bytes::{Bits8, Pod, bf16_mut, bytes_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
 pub use isa::Isa;
@@ -38,7 +44,8 @@ pub(crate) use microkernel::{
     COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
 };
 pub(crate) use mul_add::{
-    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
+    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileProduct,
+    TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
 

@@ -3,14 +3,24 @@
 use core::hint::black_box;
 use core::marker::PhantomData;
 
-use super::{COPIES, MAX_SEGMENT, PANEL, Simd};
+use super::{COPIES, MAX_SEGMENT, PANEL, Pod, Simd};
 use crate::tensor::{BF16, F16};
 
 /// The largest [`MulAdd::STEP`].
 pub(super) const MAX_STEP: usize = 4;
 
+/// The instruction that multiplies tile registers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+pub(crate) enum TileProduct {
+    /// u8 × i8 → i32
+    Bytes,
+    /// bf16 × bf16 → f32
+    Bf16,
+}
+
 /// The type that products are summed in. Vector registers hold the sums of a panel.
-pub(crate) trait Accumulator: Copy + Send + Sync + 'static {
+pub(crate) trait Accumulator: Pod + Default + Send + Sync + 'static {
     /// The vectors that hold [`PANEL`] sums.
     type Panel<S: Simd>: Copy;
 
@@ -34,9 +44,9 @@ pub(crate) type Accumulators<S, A, const MR: usize, const P: usize> = [[<A as Ac
 /// pairs of bytes, for example, has a `STEP` of 4.
 pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// An element of A.
-    type A: Copy + Default + Send + Sync + 'static;
+    type A: Pod + Default + Send + Sync + 'static;
     /// An element of B.
-    type B: Copy + Default + Send + Sync + 'static;
+    type B: Pod + Default + Send + Sync + 'static;
     /// What products are summed in.
     type Acc: Accumulator;
 
@@ -57,6 +67,9 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     const BF16: bool = false;
     /// Whether [`mul_add_half`](Self::mul_add_half) is faster than [`mul_add`](Self::mul_add).
     const HALVES: bool = false;
+    /// How tile registers multiply it, if they can.
+    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    const TILES: Option<TileProduct> = None;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
     /// Memory without windows: at least [`COPIES`] zeros.
@@ -71,6 +84,12 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// A row of a panel of B.
     type Row<S: Simd>: Copy;
 
+    /// The bits to flip in every byte of A.
+    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[inline(always)]
+    fn flip(_: Self::Setup) -> u8 {
+        0
+    }
     /// Loads the setup.
     fn ready<S: Simd>(s: S, setup: Self::Setup) -> Self::Ready<S>;
     /// Broadcasts `STEP` elements of a row of A.
@@ -329,6 +348,7 @@ impl MulAdd for BF16BF16 {
     const SETUP: () = ();
     const BYTES: bool = false;
     const BF16: bool = true;
+    const TILES: Option<TileProduct> = Some(TileProduct::Bf16);
     const ZEROS: &'static [BF16] = &[BF16::from_bits(0); MAX_SEGMENT];
     const COPIES: [BF16; 4 * COPIES] = [BF16::from_bits(0); 4 * COPIES];
 
@@ -450,6 +470,7 @@ impl MulAdd for U8I8 {
     const STEP: usize = 4;
     const SETUP: u8 = 0;
     const BYTES: bool = true;
+    const TILES: Option<TileProduct> = Some(TileProduct::Bytes);
     const ZEROS: &'static [u8] = &[0; MAX_SEGMENT];
     const COPIES: [u8; 4 * COPIES] = [0; 4 * COPIES];
 
@@ -458,6 +479,10 @@ impl MulAdd for U8I8 {
     type Broadcast<S: Simd> = S::Quad;
     type Row<S: Simd> = S::Weights;
 
+    #[inline(always)]
+    fn flip(flip: u8) -> u8 {
+        flip
+    }
     #[inline(always)]
     fn ready<S: Simd>(s: S, flip: u8) -> S::I32 {
         // Hidden from the compiler, which would otherwise flip the bits of each quad before it is broadcast, and then needs
