@@ -91,9 +91,10 @@ def round_weights(graph: FloatGraph, names: Mapping[str, str], settings: Setting
             break
         reasons |= missed
     if not any(weights.is_product or not settings.precision for weights in wanted):
-        option, table = settings.option, "" if settings.precision else " or Gather"
+        option = settings.option
+        needed = "Conv, MatMul or Gemm" if settings.precision else "Conv, MatMul, Gemm or Gather"
         raise ConversionError(
-            f"The model has no weights to store as {dtype}: {option} needs a Conv, MatMul, Gemm{table} with at "
+            f"The model has no weights to store as {dtype}: {option} needs a {needed} with at "
             f"least {FEWEST} constant float32 weights that is not kept in float; convert the model without {option}."
         )
     axes = {name: axis for name in graph.outputs if (axis := class_axis(graph, name)) is not None}

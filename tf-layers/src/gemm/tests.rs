@@ -74,7 +74,7 @@ const SIZES: [[usize; 3]; 9] = [
 /// m, k and n of products that are large enough for tile registers: a k of whole tiles and others, one tile of rows and
 /// several, whole panels and others, and rows that fill the memory for copies several times. Where the processor has no tile
 /// registers, they only run on vectors.
-const TILES: [[usize; 3]; 10] = [
+const TILES: [[usize; 3]; 11] = [
     [33, 64, 97],
     [49, 63, 81],
     [31, 65, 128],
@@ -84,6 +84,7 @@ const TILES: [[usize; 3]; 10] = [
     [23, 576, 16],
     [65, 577, 17],
     [9, 6001, 19],
+    [70, 1600, 40],
     [200, 1152, 17],
 ];
 
