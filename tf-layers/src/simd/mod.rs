@@ -46,8 +46,7 @@ pub(crate) use microkernel::{
 #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
 pub(crate) use mul_add::TileProduct;
 pub(crate) use mul_add::{
-    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileProduct,
-    TileShape, U8I8,
+    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
 
