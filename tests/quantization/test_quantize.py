@@ -259,7 +259,7 @@ def test_a_quantized_model_is_not_quantized_again(quantize: Quantize) -> None:
     ],
 )
 def test_wrong_options(given: dict[str, Any], wrong: str) -> None:
-    names = ("quantize", "weights", "calibrate", "calibration_method", "keep_float", "max_loss")
+    names = ("quantize", "weights", "precision", "calibrate", "calibration_method", "keep_float", "max_loss")
     with pytest.raises(UsageError, match=wrong.replace("?", r"\?")):
         Settings.of(dict.fromkeys(names) | given)
 

@@ -288,7 +288,7 @@ def test_models_without_large_weights(tmp_path: Path, model: onnx.ModelProto, wr
     ],
 )
 def test_wrong_options(given: dict[str, Any], wrong: str) -> None:
-    names = ("quantize", "weights", "calibrate", "calibration_method", "keep_float", "max_loss")
+    names = ("quantize", "weights", "precision", "calibrate", "calibration_method", "keep_float", "max_loss")
     with pytest.raises(UsageError, match=wrong):
         Settings.of(dict.fromkeys(names) | given)
 

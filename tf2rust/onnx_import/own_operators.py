@@ -166,8 +166,7 @@ def definition(op: str) -> onnx.FunctionProto:
     for number, (x, trailing) in enumerate((("images", [2, 3]), ("y1", [2])), start=1):
         body += axis.format(axis=number, x=x, trailing=trailing, taps=number + 1)
     return _function(
-        f"{op} <align_corners, half_pixel_centers> (images, size) => (resized)\n"
-        f"{{{body}    resized = Identity (y2)\n}}"
+        f"{op} <align_corners, half_pixel_centers> (images, size) => (resized)\n{{{body}    resized = Identity (y2)\n}}"
     )
 
 

@@ -193,7 +193,9 @@ class _Fusion:
     def _embed(self, conv: Conv) -> None:
         """Turns a convolution over embedded indices into sums of rows. The Embedding stays if others read it."""
         embedding = self.made.get(conv.x)
-        if conv.rounds or not isinstance(embedding, Embedding) or (fused := EmbeddingConv1D.of(embedding, conv)) is None:
+        if conv.rounds or not isinstance(embedding, Embedding):
+            return
+        if (fused := EmbeddingConv1D.of(embedding, conv)) is None:
             return
         self._add(fused, self._remove(conv))
         if not self.readers[embedding.y] and embedding.y not in self.kept:

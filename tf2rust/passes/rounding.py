@@ -2,8 +2,8 @@
 
     x ─ Round ─ Transpose ─ Conv2D     becomes     x ─ Transpose ─ Conv2D (rounds)
 
-Only layers whose weights are numbers of bfloat16 do so. The first pass runs before fusion, because a rounding between two
-layers would prevent it; layers that round refuse what would change their weights.
+Only layers whose weights are numbers of bfloat16 do so. The first pass runs before fusion, because a rounding between
+two layers would prevent it; layers that round refuse what would change their weights.
 """
 
 from __future__ import annotations
@@ -63,9 +63,11 @@ def not_rounding(graph: LayerGraph, dtype: str) -> dict[Layer, str]:
 
 
 def _other_weights(layer: Affine) -> bool:
-    """Whether a layer has few weights, or others than numbers of bfloat16."""
+    """Whether a layer has few weights, or others than finite numbers of bfloat16."""
     kernel = layer.kernel
-    return kernel.size < FEWEST or kernel.dtype != np.float32 or stored(kernel, ROUNDED, kernel.ndim - 1) is None
+    if kernel.size < FEWEST or kernel.dtype != np.float32 or not np.isfinite(kernel).all():
+        return True
+    return stored(kernel, ROUNDED, kernel.ndim - 1) is None
 
 
 def _first_reader(layer: Layer, made: dict[Value, Layer], readers: Counter[Value]) -> Layer:

@@ -110,13 +110,12 @@ class Settings:
 
     @staticmethod
     def of(given: Mapping[str, Any]) -> Settings | None:
-        """The settings of the options ``given`` by name; None without ``--quantize``, ``--weights`` and ``--precision``.
-        """
+        """The settings of the options ``given`` by name; None if they ask for none of the three."""
         mode, precision = given["quantize"], given["precision"]
         unused = [name for name in _OF_INT8 if given[name] not in (None, (), [])]
         if precision is not None:
             if mode is not None:
-                raise UsageError("give --quantize or --precision, not both: products of integers are not rounded to bf16")
+                raise UsageError("give --quantize or --precision, not both: --quantize multiplies integers")
             if given["weights"] is not None:
                 raise UsageError("give --weights or --precision, not both: --precision stores the weights as bf16")
             if wrong := [name for name in unused if name != "keep_float"]:

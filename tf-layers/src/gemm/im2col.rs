@@ -119,6 +119,20 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         self.x
     }
 
+    /// The channels of the first `count` windows, if each is a single pixel and the images have no padding.
+    pub fn pixels(&self, count: usize) -> Option<impl Iterator<Item = &'a [T::A]>> {
+        let Self { x, axes: [vertical, horizontal], channels, first_channel, depth, .. } = *self;
+        let single = self.axes.iter().all(|axis| axis.size == 1 && axis.padding == [0; 2]);
+        let pixels = (0..count).map(move |pixel| {
+            let (line, column) = (pixel / horizontal.output.max(1), pixel % horizontal.output.max(1));
+            let (sample, line) = (line / vertical.output.max(1), line % vertical.output.max(1));
+            let line = sample * vertical.input + line * vertical.stride;
+            let first = (line * horizontal.input + column * horizontal.stride) * channels + first_channel;
+            part(x, first..first + depth)
+        });
+        single.then_some(pixels)
+    }
+
     /// The same windows of other images, with the usual padding.
     pub fn over<'b, U: MulAdd>(&self, x: &'b [U::A]) -> Windows<'b, U> {
         let group = self.first_channel..self.first_channel + self.depth;

@@ -115,8 +115,9 @@ pub struct ScaledMatrix<'w> {
 /// A k×n matrix of [`BF16`] whose left operand is rounded to [`BF16`], too, to nearest with ties to even. Products are summed
 /// in `f32`.
 ///
-/// AVX-512 BF16 multiplies such numbers directly, and treats subnormal ones as zero. Other instruction sets multiply them
-/// as floats. The order of the sums depends on the instruction set, as in products of floats.
+/// The weights should be finite: tile registers multiply some of them by zeros that are no part of the product. Instructions for
+/// `BF16` treat subnormal numbers as zero; instruction sets without them multiply floats. The order of the sums depends on
+/// the instruction set, as in products of floats.
 ///
 /// ```
 /// use tf_layers::gemm::RoundingMatrix;

@@ -27,9 +27,22 @@ const MIN_WORK: usize = 3 << 16;
 /// The rows that an epilogue stores together.
 const MR: usize = 4;
 
-/// The steps of a product.
-fn steps<T: MulAdd, E: Epilogue<T::Acc>>(gemm: &Gemm<'_, T, E>) -> Steps {
-    Steps::new(gemm.padded_k() / T::STEP)
+/// The tiles of a row of A that is cut into blocks of k: so short that the rows of two blocks of C fit the memory for copies.
+const BLOCK_TILES: usize = 23;
+
+/// The steps of `k` elements.
+fn steps<T: MulAdd>(k: usize) -> Steps {
+    Steps::new(k.div_ceil(T::STEP))
+}
+
+/// The largest block of k: all of it, unless copies of as many rows as a block of C has would not fit their memory and C can hold
+/// partial sums.
+fn kc<T: MulAdd, E: Epilogue<T::Acc>>(gemm: &Gemm<'_, T, E>) -> usize {
+    let tile = TILE_BYTES / size_of::<T::A>();
+    if const { !E::PARTIAL_SUMS } || steps::<T>(gemm.k).pitch() * BLOCK_ROWS <= Copied::capacity::<u8>() {
+        return gemm.k;
+    }
+    gemm.k.div_ceil(gemm.k.div_ceil(BLOCK_TILES * tile)).next_multiple_of(tile)
 }
 
 /// Whether a product with `m` rows is faster on tile registers than on vectors.
@@ -38,9 +51,7 @@ pub(super) fn pays<T: MulAdd, E: Epilogue<T::Acc>>(m: usize, gemm: &Gemm<'_, T, 
         && gemm.n >= MIN_COLUMNS
         && gemm.k >= MIN_K
         && m.saturating_mul(gemm.n).saturating_mul(gemm.k) >= MIN_WORK
-        && steps(gemm).pitch() * TILE_ROWS <= Copied::capacity::<u8>()
-        // Zeros in the gap of A make NaN of infinite floats.
-        && (T::TILES != Some(TileProduct::Bf16) || steps(gemm).gap()[1] == 0)
+        && steps::<T>(kc(gemm)).pitch() * TILE_ROWS <= Copied::capacity::<u8>()
 }
 
 /// A product on one thread.
@@ -61,41 +72,54 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for TileKernel<'_, '_, T, E> {
     fn run<S: Simd>(mut self, s: S) {
         // They are read through references, because copying what was just stored stalls the processor.
         let Self { tiles, product, a, m, gemm, c } = &mut self;
-        let (steps, m) = (steps(gemm), *m);
-        let registers = tiles.configure(steps);
-        let epilogue = gemm.epilogue.block(true, true);
-        let mut block =
-            Block { gemm, epilogue, product: *product, tiles: *tiles, steps, registers, sums: Sums::NONE };
-        let mut row = 0;
-        if let Some((rows, count)) = block.in_place(a, m) {
-            let most = (L2_BYTES / (gemm.k * size_of::<T::A>())).next_multiple_of(BLOCK_ROWS);
-            while row < count {
-                let end = count.min(row + most);
-                let data = part(rows.data, row * rows.stride..);
-                block.run(s, TileRows { data, pitch: rows.stride }, row..end, c);
+        let (kc, m) = (kc(gemm), *m);
+        let mut memory = Copied::NONE;
+        let mut k = 0..0;
+        while k.end < gemm.k {
+            k = k.end..gemm.k.min(k.end + kc);
+            let steps = steps::<T>(k.len());
+            let mut block = Block {
+                gemm,
+                k: k.clone(),
+                epilogue: gemm.epilogue.block(k.start == 0, k.end == gemm.k),
+                product: *product,
+                tiles: *tiles,
+                steps,
+                registers: tiles.configure(steps),
+                sums: Sums::NONE,
+            };
+            let mut row = 0;
+            if let Some((rows, count)) = block.in_place(a, m) {
+                let most = (L2_BYTES / (k.len() * size_of::<T::A>())).next_multiple_of(BLOCK_ROWS);
+                while row < count {
+                    let end = count.min(row + most);
+                    let data = part(rows.data, row * rows.stride + k.start..);
+                    block.run(s, TileRows { data, pitch: rows.stride }, row..end, c);
+                    row = end;
+                }
+            }
+            if row == m {
+                continue;
+            }
+            let pitch = steps.pitch() / size_of::<T::A>();
+            let room = Copied::capacity::<T::A>() / pitch;
+            let most = if room < BLOCK_ROWS { TILE_ROWS } else { room / BLOCK_ROWS * BLOCK_ROWS };
+            let copied = memory.zeros(most.min((m - row).next_multiple_of(TILE_ROWS)) * pitch);
+            while row < m {
+                let end = m.min(row + most);
+                block.copy(a, row..end, pitch, copied);
+                block.run(s, TileRows { data: copied, pitch }, row..end, c);
                 row = end;
             }
-        }
-        if row == m {
-            return;
-        }
-        let pitch = steps.pitch() / size_of::<T::A>();
-        let room = Copied::capacity::<T::A>() / pitch;
-        let most = if room < BLOCK_ROWS { TILE_ROWS } else { room / BLOCK_ROWS * BLOCK_ROWS };
-        let mut memory = Copied::NONE;
-        let copied = memory.zeros(most.min((m - row).next_multiple_of(TILE_ROWS)) * pitch);
-        while row < m {
-            let end = m.min(row + most);
-            block.copy(a, row..end, pitch, copied);
-            block.run(s, TileRows { data: copied, pitch }, row..end, c);
-            row = end;
         }
     }
 }
 
-/// Some rows of a product.
+/// Some rows and a part of k of a product.
 struct Block<'g, 'a, T: MulAdd, E> {
     gemm: &'g Gemm<'a, T, E>,
+    k: Range<usize>,
+    /// The epilogue of this part.
     epilogue: E,
     product: TileProduct,
     tiles: Tiles,
@@ -112,7 +136,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, '_, T, E> {
             LhsRows::Matrix(rows)
                 if T::flip(self.gemm.setup) == 0
                     && self.steps.gap()[1] == 0
-                    && self.gemm.k.is_multiple_of(T::STEP)
+                    && self.k.len().is_multiple_of(T::STEP)
                     && (rows.stride * size_of::<T::A>()).is_multiple_of(TILE_BYTES)
                     && rows.data.as_ptr().addr().is_multiple_of(TILE_BYTES) =>
             {
@@ -127,9 +151,10 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, '_, T, E> {
     fn copy(&self, a: &mut LhsRows<'_, T>, rows: Range<usize>, pitch: usize, copied: &mut [T::A]) {
         let flip = T::flip(self.gemm.setup);
         let [before, gap] = self.steps.gap().map(|bytes| bytes / size_of::<T::A>());
-        let mut k = 0..0;
-        while k.start < self.gemm.k {
-            k.end = self.gemm.k.min(k.start.saturating_add(a.max_kc()));
+        let first = self.k.start;
+        let mut k = first..first;
+        while k.start < self.k.end {
+            k.end = self.k.end.min(k.start.saturating_add(a.max_kc()));
             let mut row = rows.start;
             while row < rows.end {
                 let count = TARGET_MR.min(rows.end - row);
@@ -139,12 +164,13 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, '_, T, E> {
                 // Segments in the padding of an image are left out if it is zero.
                 if segments.iter().map(Segment::len).sum::<usize>() < k.len() {
                     for row in to.chunks_mut(pitch).take(count) {
-                        let end = if k.end > before { k.end + gap } else { k.end };
-                        part_mut(row, k.start..end).fill(T::A::default());
+                        let (start, end) = (k.start - first, k.end - first);
+                        let end = if end > before { end + gap } else { end };
+                        part_mut(row, start..end).fill(T::A::default());
                     }
                 }
                 for segment in segments {
-                    let start = segment.start();
+                    let start = segment.start() - first;
                     for (i, from) in segment.rows().enumerate() {
                         let to = part_mut(to, i * pitch..);
                         if start + from.len() <= before {
@@ -194,7 +220,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, '_, T, E> {
         for (pair, first) in panels.clone().step_by(2).enumerate() {
             // An odd last panel is multiplied twice, which takes little longer than once.
             let pairs = [first, (first + 1).min(panels.end - 1)];
-            let pairs = pairs.map(|panel| part(part(self.gemm.panels, panel * pitch..), ..pitch));
+            let pairs =
+                pairs.map(|panel| part(part(self.gemm.panels, panel * pitch..), self.k.start * PANEL..pitch));
             self.registers.multiply(self.product, a, tiles, pairs, &mut self.sums, pair);
         }
     }

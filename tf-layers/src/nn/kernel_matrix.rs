@@ -206,11 +206,20 @@ impl Operand for RoundingMatrix<'_> {
         p.by_small::<F32BF16, _>(isa, &self.0, epilogue, a);
         Ok(())
     }
-    /// Each group rounds all of x.
+    /// Each group rounds all of x, except for pixels that a stride skips.
     #[inline(always)]
     fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
         let isa = cx.isa;
         if isa.has_bf16() {
+            if let Some(pixels) = a.pixels(p.m) {
+                let k = self.0.rows();
+                let y = bf16_mut(cx.scratch.write(len(&[p.m, k])?.div_ceil(2))?);
+                for (x, y) in pixels.zip(y.chunks_exact_mut(k.max(1))) {
+                    round_bf16(isa, x, y);
+                }
+                p.by_bf16(isa, &self.0, RowMajor { data: y, stride: k });
+                return Ok(());
+            }
             let x = rounded(isa, cx.scratch, a.images())?;
             p.by_bf16(isa, &self.0, a.over::<BF16BF16>(x));
             return Ok(());

@@ -7,6 +7,7 @@ use core::arch::x86_64::{
     __cpuid_count, _mm512_mask_loadu_epi8, _mm512_mask_storeu_epi8, _mm512_set1_epi8, _mm512_xor_si512,
     _xgetbv,
 };
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::slice::{from_raw_parts, from_raw_parts_mut};
 use std::sync::OnceLock;
@@ -55,7 +56,8 @@ unsafe fn states() -> u64 {
     unsafe { _xgetbv(0) }
 }
 
-/// Asks Linux for the tile registers of all threads of this process.
+/// Asks Linux for the tile registers of all threads of this process. It refuses if the signal stack of a thread is too small
+/// for them.
 fn permitted() -> bool {
     const SYS_ARCH_PRCTL: i64 = 158;
     const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
@@ -115,7 +117,7 @@ impl Copied {
         COPIED_BYTES / size_of::<A>()
     }
 
-    /// `len` zeros. None if there is no room.
+    /// `len` zeros, or nothing if there is no room.
     pub fn zeros<A: Pod>(&mut self, len: usize) -> &mut [A] {
         if len > Self::capacity::<A>() {
             return &mut [];
@@ -221,7 +223,8 @@ impl Tiles {
         }
     }
 
-    /// Configures the tile registers of this thread for products with these steps, until the result is dropped.
+    /// Configures the tile registers of this thread for products with these steps, until the result is dropped. A thread may
+    /// have one configuration at a time.
     pub fn configure(self, steps: Steps) -> Configured {
         let mut palette =
             Palette { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
@@ -238,13 +241,15 @@ impl Tiles {
         }
         // SAFETY: `self` proves that the instruction exists and is permitted; the palette is 64 bytes.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const palette, options(nostack, readonly)) };
-        Configured { steps }
+        Configured { steps, of_thread: PhantomData }
     }
 }
 
 /// The tile registers of this thread, configured.
 pub(crate) struct Configured {
     steps: Steps,
+    /// Other threads have registers of their own.
+    of_thread: PhantomData<*const ()>,
 }
 
 impl Drop for Configured {
@@ -325,7 +330,9 @@ macro_rules! products {
 }
 
 impl Configured {
-    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums as pair `pair` of panels. The sums of rows that `a` lacks have no meaning.
+    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums as pair `pair` of panels.
+    ///
+    /// All rows of the tiles must be in `a`.
     pub fn multiply<A: Pod, B: Pod, C: Pod>(
         &self,
         product: TileProduct,

@@ -89,6 +89,29 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether it is faster than the next one. Intel's processors since Sapphire Rapids, which have AVX-VNNI, take four times as
+    /// long for a dot product of `BF16` as for a multiply-add of floats: they want such products on tile registers.
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
+    fn pays(self) -> bool {
+        self != Self::Avx512Bf16 || !(has!("avxvnni") && is_intel())
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+    const fn pays(self) -> bool {
+        true
+    }
+}
+
+/// Whether the vendor of the processor is Intel.
+#[cfg(all(target_arch = "x86_64", feature = "std"))]
+fn is_intel() -> bool {
+    // SAFETY: every processor with AVX has the instruction.
+    #[allow(unused_unsafe, reason = "later compilers have a safe intrinsic")]
+    let vendor = unsafe { core::arch::x86_64::__cpuid(0) };
+    [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).as_flattened() == b"GenuineIntel"
+}
+
 impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
@@ -109,8 +132,9 @@ impl Isa {
         Self::widest()
     }
 
+    /// The widest one that gains by its width.
     fn widest() -> Self {
-        Self::available().next().unwrap_or(Self::scalar())
+        Self::available().find(|isa| isa.0.pays()).unwrap_or(Self::scalar())
     }
 
     /// Portable Rust without vector intrinsics, for every processor.

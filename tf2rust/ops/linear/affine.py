@@ -146,7 +146,9 @@ class Affine(Layer):
 
         Excludes summands that are far from 0, or whose products with the kernel are.
         """
-        if self.rounds or not isinstance(producer, Binary) or producer.y is not self.x or (parts := producer.channelwise()) is None:
+        if self.rounds or not isinstance(producer, Binary) or producer.y is not self.x:
+            return None
+        if (parts := producer.channelwise()) is None:
             return None
         factor, summand = parts
         made = replace(self, inputs=[producer.x, *self.inputs[1:]])
