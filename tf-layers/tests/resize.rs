@@ -384,3 +384,36 @@ fn invalid_axes_are_errors() {
         assert!(found.is_err(), "{axes:?}");
     }
 }
+
+#[test]
+fn the_nearest_elements_of_bytes_are_those_of_floats() {
+    let (from, to) = ([2, 5, 1, 7, 3], [2, 11, 1, 4, 3]);
+    let bytes: Vec<u8> = (0..from.iter().product()).map(|i: usize| (i * 37 % 251) as u8).collect();
+    let floats: Vec<f32> = bytes.iter().map(|&byte| byte.into()).collect();
+    for coordinates in COORDINATES {
+        for interpolation in NEAREST {
+            let layer = Resize { coordinates: [coordinates; 2], interpolation, ..Resize::new([1, 3]) };
+            let (mut y, mut found) = (vec![0.0; to.iter().product()], vec![0u8; to.iter().product()]);
+            on(Isa::detect(), |cx| layer.run(cx, view(&floats, from), view_mut(&mut y, to)).map(|_| ()))
+                .unwrap();
+            on(Isa::detect(), |cx| {
+                layer.run_nearest(cx, view(&bytes, from), view_mut(&mut found, to)).map(|_| ())
+            })
+            .unwrap();
+            assert!(
+                found.iter().zip(&y).all(|(&a, &b)| f32::from(a) == b),
+                "{coordinates:?} {interpolation:?}"
+            );
+        }
+    }
+    let mut y = [0u8; 4];
+    let linear = Resize { interpolation: Interpolation::Linear, ..Resize::new([0]) };
+    let crop = Coordinates::Crop { start: 0.0, end: 0.5, outside: 0.0 };
+    let crops = Resize { coordinates: [crop], ..Resize::new([0]) };
+    for (layer, dims) in [(linear, [4]), (crops, [4]), (Resize::new([1]), [4])] {
+        let found = on(Isa::detect(), |cx| {
+            layer.run_nearest(cx, view(&bytes[..2], [2]), view_mut(&mut y, dims)).map(|_| ())
+        });
+        assert!(found.is_err(), "{layer:?}");
+    }
+}

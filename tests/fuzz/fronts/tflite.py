@@ -41,6 +41,9 @@ class TFLite(Front):
             for name in ("mlp", "two_class_softmax", "regression_two_outputs", "nested"):
                 with contextlib.redirect_stdout(io.StringIO()):  # where it describes each model
                     yield lite.TFLiteConverter.from_keras_model(keras3.build(name)).convert()
+            for integers in (True, False):
+                with contextlib.redirect_stdout(io.StringIO()):
+                    yield _quantized(integers)
 
     def mutate(self, rng: Random, data: bytes, donor: bytes) -> bytes:
         if rng.random() < 0.1:
@@ -62,6 +65,25 @@ class TFLite(Front):
 
         enter("open")
         after_opening(open_tensorflow(path), path, enter, rng)
+
+
+def _quantized(integers: bool) -> bytes:
+    """A small network of images in ``integers``, or with int8 weights that are dequantized when it runs."""
+    from tf2rust.onnx_import.tensorflow.runtime import library
+
+    tf, keras = library("tensorflow"), library("keras")
+    keras.utils.set_random_seed(5)
+    layers = [keras.layers.Conv2D(32, 3, activation="relu"), keras.layers.DepthwiseConv2D(2), keras.layers.Flatten()]
+    model = keras.Sequential([keras.Input((5, 5, 4)), *layers, keras.layers.Dense(3, activation="softmax")])
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if integers:
+        images = np.random.default_rng(5).standard_normal((8, 1, 5, 5, 4), np.float32)
+        converter.representative_dataset = lambda: ([image] for image in images)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+    content: bytes = converter.convert()
+    return content
 
 
 def _tables(value: Any) -> Iterator[Any]:

@@ -315,6 +315,8 @@ GRAPHS: dict[str, Graph] = {
     "pad": quantized("ZeroPadding", moved("Pad", ([0, 0, 1, 2, 0, 0, 0, 1], "int64"))),
     "slice": quantized("Slice", moved("Slice", ([1], "int64"), ([6], "int64"), ([2], "int64"), ([2], "int64"))),
     "depth_to_space": quantized("Transpose", moved("DepthToSpace", blocksize=2)),
+    "resize": quantized("Resize", moved("Resize", None, ([1, 1, 2, 1.5], "float32"), mode="nearest")),
+    "largest": quantized("Max", moved("ReduceMax", axes=[3], keepdims=0)),
     "softmax": quantized("DequantizeLinear Softmax QuantizeLinear", _softmax, Softmax="Softmax has no form"),
     "read_twice": quantized(
         "Transpose QuantizedConv2D QuantizeLinear Transpose Transpose",

@@ -26,7 +26,7 @@ _CACHED_WEIGHTS = 1 << 18
 
 @dataclass(eq=False, kw_only=True)
 class Convolution(Layer):
-    """A channels-last convolution: [n, *spatial, c] → [n, *spatial', filters]."""
+    """What convolutions of floats and of integers have in common: the window, and the groups of channels."""
 
     window: Window
     groups: int = 1
@@ -34,10 +34,6 @@ class Convolution(Layer):
     @property
     def rank(self) -> int:
         return len(self.window.size)
-
-    @property
-    def kind(self) -> str:
-        return f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
 
     @property
     def channels(self) -> int:
@@ -51,12 +47,16 @@ class Convolution(Layer):
 
 
 @dataclass(eq=False, kw_only=True)
-class Conv(Affine, Convolution):
-    """A convolution of floats.
+class Conv(Convolution, Affine):
+    """A channels-last convolution: [n, *spatial, c] → [n, *spatial', filters].
 
     ``kernel`` is [*window, c / groups, filters] as in Keras, or [*window, filters] for a depthwise convolution over one
     or two dimensions.
     """
+
+    @property
+    def kind(self) -> str:
+        return f"{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
 
     @property
     def winograd(self) -> bool:

@@ -136,6 +136,12 @@ def _(layer: Resize, weights: Weights) -> LayerField:
     return LayerField(resize.generic(str(len(layer.axes))), value)
 
 
+@layer_call.register
+def _(layer: Resize, site: Site) -> Expr:
+    method = "run" if layer.x.dtype == "float32" else "run_nearest"
+    return site.field.method(method, CX, *site.inputs, *site.outputs)
+
+
 def _target(layer: DynamicResize, site: Site) -> Expr:
     """The dims and scales that the inputs decide about."""
     x, parameter, *region = site.inputs

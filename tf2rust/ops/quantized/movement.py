@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from tf2rust.ops.core.layer import Layer, Value
-from tf2rust.ops.image.resize import Resize
+from tf2rust.ops.image.resize import NEAREST, DynamicResize, Resize
 from tf2rust.ops.indexing.gather import Gather
 from tf2rust.ops.indexing.slice import Slice
 from tf2rust.ops.pooling.pooling import Pooling
@@ -35,8 +35,8 @@ def moved_inputs(layer: Layer) -> Sequence[Value]:
             return layer.inputs[:1]
         case Reduce(function="Max" | "Min"):
             return layer.inputs[:1]
-        case Resize(interpolation="RoundPreferFloor" | "RoundPreferCeil" | "Floor" | "Ceil", crop=None):
-            return layer.inputs[:1]
+        case Resize(crop=None) if layer.interpolation in NEAREST.values() and not isinstance(layer, DynamicResize):
+            return layer.inputs
     return ()
 
 

@@ -97,12 +97,15 @@ class QuantizedDense(QuantizedProduct):
 
 
 @dataclass(eq=False, kw_only=True)
-class QuantizedConv(QuantizedProduct, Convolution):
-    """A convolution of 8-bit integers; the axes of the kernel are those of Conv. Padding has the zero point of x."""
+class QuantizedConv(Convolution, QuantizedProduct):
+    """A convolution of 8-bit integers; the window, the groups and the axes of the kernel are those of Conv.
+
+    The padding has the zero point of x.
+    """
 
     @property
     def kind(self) -> str:
-        return f"Quantized{super().kind}"
+        return f"Quantized{'Depthwise' if self.depthwise else ''}Conv{self.rank}D"
 
     def params(self) -> dict[str, object]:
         return {

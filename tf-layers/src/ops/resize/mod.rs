@@ -1,6 +1,7 @@
 //! Resize: interpolation along one axis after the other.
 
 mod filter;
+mod nearest;
 mod position;
 mod target;
 
@@ -117,8 +118,7 @@ impl<const N: usize> Resize<N> {
         mut y: ViewMut<'y, f32, R>,
     ) -> Result<View<'y, f32, R>> {
         let (from, to) = (x.dims(), y.dims());
-        let same = from.iter().zip(&to).enumerate().all(|(i, (a, b))| self.axes.contains(&i) || a == b);
-        require(same, "y", "have the dims of x except along the axes")?;
+        self.check_dims(&from, &to)?;
         self.compute(
             cx,
             &array::from_fn::<_, N, _>(|index| index),
@@ -138,9 +138,7 @@ impl<const N: usize> Resize<N> {
         x: &[f32],
         y: &mut [f32],
     ) -> Result<()> {
-        let ascending = self.axes.is_sorted_by(|a, b| a < b);
-        let inside = self.axes.iter().all(|&axis| axis < from.len());
-        require(ascending && inside, "axes", "be axes of x in ascending order")?;
+        self.check_axes(from.len())?;
         if y.is_empty() {
             return Ok(());
         }
@@ -156,6 +154,19 @@ impl<const N: usize> Resize<N> {
         }
         self.resize(cx.isa, passes, outer, x, y, cx.scratch.write(scratch)?);
         Ok(())
+    }
+
+    /// Checks the axes, and that only they differ between the dims of x and those of y.
+    fn check_dims(&self, from: &[usize], to: &[usize]) -> Result<()> {
+        self.check_axes(from.len())?;
+        let same = from.iter().zip(to).enumerate().all(|(i, (a, b))| self.axes.contains(&i) || a == b);
+        require(same, "y", "have the dims of x except along the axes")
+    }
+
+    fn check_axes(&self, rank: usize) -> Result<()> {
+        let ascending = self.axes.is_sorted_by(|a, b| a < b);
+        let inside = self.axes.iter().all(|&axis| axis < rank);
+        require(ascending && inside, "axes", "be axes of x in ascending order")
     }
 
     /// The pass along the axis at the first index of `active`, which is followed by a pass along the next one.
