@@ -37,7 +37,7 @@ impl Kernel for PoolKernel<'_> {
             let (slice, line) = (line / height, line % height);
             let mut column = 0;
             while column < horizontal.output {
-                if horizontal.inside(horizontal.origin(column)) && inside >= PIXELS {
+                if const { !S::COMPACT } && horizontal.inside(horizontal.origin(column)) && inside >= PIXELS {
                     // The last pixels overlap those before them, unless these are in the padding.
                     let first = column.min(inside - PIXELS);
                     if horizontal.origin(first) >= 0 {
@@ -52,7 +52,7 @@ impl Kernel for PoolKernel<'_> {
                 }
                 let window = Window::new(kind, axes, [slice, line, column], channels, x);
                 let y = part_mut(y, column * channels..(column + 1) * channels);
-                if window.run_pixels::<S, 1>(s, 1, y) == 0 {
+                if const { S::COMPACT } || window.run_pixels::<S, 1>(s, 1, y) == 0 {
                     window.run(s, y);
                 }
                 column += 1;
