@@ -144,7 +144,7 @@ def _tasks(models: Sequence[Model], threads: Sequence[int]) -> list[Task]:
 
 
 def _isas(widest: str) -> list[str]:
-    return [widest, "avx2"] if widest.startswith("avx512") else [widest]
+    return [widest, "avx2"] if widest.startswith(("avx512", "amx")) else [widest]
 
 
 def _time(task: Task, engines: Sequence[str], rounds: int, seconds: float, report: Report) -> None:

@@ -35,7 +35,7 @@ fn multiply_adds(isa: Isa, rounds: usize) -> (f32, usize) {
     match isa.name() {
         // SAFETY: an `Isa` with this name exists only on processors that have these instructions.
         #[cfg(target_arch = "x86_64")]
-        "avx512" | "avx512vnni" => (unsafe { multiply_adds_avx512(rounds) }, 16),
+        "avx512" | "avx512vnni" | "avx512bf16" | "amx" => (unsafe { multiply_adds_avx512(rounds) }, 16),
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         "avx2" | "avxvnni" => (unsafe { multiply_adds_avx2(rounds) }, 8),

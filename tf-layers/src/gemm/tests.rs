@@ -71,6 +71,23 @@ const SIZES: [[usize; 3]; 9] = [
     [1, 257, 129],
 ];
 
+/// m, k and n of products that are large enough for tile registers: a k of whole tiles and others, one tile of rows and
+/// several, whole panels and others, and rows that fill the memory for copies several times. Where the processor has no tile
+/// registers, they only run on vectors.
+const TILES: [[usize; 3]; 11] = [
+    [33, 64, 97],
+    [49, 63, 81],
+    [31, 65, 128],
+    [32, 128, 49],
+    [200, 36, 40],
+    [8, 256, 97],
+    [23, 576, 16],
+    [65, 577, 17],
+    [9, 6001, 19],
+    [70, 1600, 40],
+    [200, 1152, 17],
+];
+
 /// Pseudorandom bytes.
 fn bytes(len: usize, seed: u32) -> impl Iterator<Item = u8> {
     (0..len as u32).map(move |i| ((i + seed).wrapping_mul(0x9e37_79b9) >> 21) as u8)
@@ -165,28 +182,14 @@ fn matrices_of_bytes() {
     }
 }
 
-/// Products with enough rows, columns and multiply-adds for tile registers: a k of whole tiles and others, one and two tiles of
-/// rows, whole panels and others, and rows that fill the memory for copies several times. Where the processor has none, they
-/// only run on vectors.
+/// Rows that begin with cache lines are read in place.
 #[test]
 fn tiles_of_bytes() {
-    for size @ [m, k, n] in [
-        [33, 64, 65],
-        [17, 63, 160],
-        [31, 65, 80],
-        [32, 100, 49],
-        [100, 36, 40],
-        [8, 256, 65],
-        [15, 576, 16],
-        [65, 577, 17],
-        [9, 6001, 19],
-        [500, 1152, 33],
-    ] {
-        for padding in [0, 1] {
-            // Rows that begin with cache lines, and others.
+    for size @ [m, k, n] in TILES {
+        for offset in [0, 1] {
             let bytes: Vec<u8> = bytes(m * k + 64, 1).collect();
-            let first = (bytes.as_ptr().align_offset(64) + padding) % 64;
-            let (a, context) = (&bytes[first..][..m * k], format!("{m}×{k}×{n} + {padding}"));
+            let first = (bytes.as_ptr().align_offset(64) + offset) % 64;
+            let (a, context) = (&bytes[first..][..m * k], format!("{m}×{k}×{n} + {offset}"));
             let rows = RowMajor { data: a, stride: k };
             check_bytes(size, rows, 0, a, &context);
             check_bytes(size, rows, 0x80, &flipped(a), &context);
@@ -296,8 +299,7 @@ fn check_bf16(size @ [m, k, n]: [usize; 3], a: impl Lhs<BF16BF16>, matrix: &[BF1
 
 #[test]
 fn products_of_bf16() {
-    // The last one fills tile registers, in several blocks of rows and of k.
-    for size @ [m, k, n] in SIZES.into_iter().chain([[70, 1600, 40]]) {
+    for size @ [m, k, n] in SIZES.into_iter().chain(TILES) {
         let a = bf16(m * k, 1);
         check_bf16(size, RowMajor { data: &a, stride: k }, &a, &format!("{m}×{k}×{n}"));
     }
@@ -306,7 +308,9 @@ fn products_of_bf16() {
 #[test]
 fn windows_of_bf16() {
     // Read in place; copied, as they are small or their taps are not whole steps; tap by tap.
-    for (channels, kernel, padding) in [(22, [3, 3], 1), (3, [3, 3], 1), (33, [3, 2], 0), (64, [1, 1], 0)] {
+    for (channels, kernel, padding) in
+        [(22, [3, 3], 1), (3, [3, 3], 1), (33, [3, 2], 0), (64, [1, 1], 0), (64, [3, 3], 1)]
+    {
         let size = [6, 7];
         let x = bf16(2 * size[0] * size[1] * channels, 3);
         let axes = [0, 1].map(|i| Axis::new(kernel[i], 1, 1, [padding; 2], size[i]).unwrap());

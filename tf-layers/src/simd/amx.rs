@@ -7,6 +7,7 @@ use core::arch::x86_64::{
     __cpuid_count, _mm512_mask_loadu_epi8, _mm512_mask_storeu_epi8, _mm512_set1_epi8, _mm512_xor_si512,
     _xgetbv,
 };
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::slice::{from_raw_parts, from_raw_parts_mut};
 use std::sync::OnceLock;
@@ -55,7 +56,8 @@ unsafe fn states() -> u64 {
     unsafe { _xgetbv(0) }
 }
 
-/// Asks Linux for the tile registers of all threads of this process.
+/// Asks Linux for the tile registers of all threads of this process. It refuses if the signal stack of a thread is too small
+/// for them.
 fn permitted() -> bool {
     const SYS_ARCH_PRCTL: i64 = 158;
     const ARCH_REQ_XCOMP_PERM: i64 = 0x1023;
@@ -82,14 +84,14 @@ const SUMS_PITCH: usize = BLOCK_PANELS * PANEL * 4;
 /// The sums of a block of C.
 #[repr(C, align(64))]
 pub(crate) struct Sums<C> {
-    sums: MaybeUninit<[[C; BLOCK_PANELS * PANEL]; BLOCK_ROWS]>,
+    block: MaybeUninit<[[C; BLOCK_PANELS * PANEL]; BLOCK_ROWS]>,
     /// The rows and panels that have sums.
     rows: usize,
     panels: usize,
 }
 
 impl<C: Pod> Sums<C> {
-    pub const NONE: Self = Self { sums: MaybeUninit::uninit(), rows: 0, panels: 0 };
+    pub const NONE: Self = Self { block: MaybeUninit::uninit(), rows: 0, panels: 0 };
 
     /// The sums of a row in the columns of `panel`.
     #[inline(always)]
@@ -97,7 +99,7 @@ impl<C: Pod> Sums<C> {
         if !holds(row < self.rows && panel < self.panels) {
             return &[];
         }
-        let first = self.sums.as_ptr().cast::<C>().wrapping_add((row * BLOCK_PANELS + panel) * PANEL);
+        let first = self.block.as_ptr().cast::<C>().wrapping_add((row * BLOCK_PANELS + panel) * PANEL);
         // SAFETY: these rows and panels have been stored.
         unsafe { from_raw_parts(first, PANEL) }
     }
@@ -115,7 +117,7 @@ impl Copied {
         COPIED_BYTES / size_of::<A>()
     }
 
-    /// `len` zeros. None if there is no room.
+    /// `len` zeros, or nothing if there is no room.
     pub fn zeros<A: Pod>(&mut self, len: usize) -> &mut [A] {
         if len > Self::capacity::<A>() {
             return &mut [];
@@ -180,13 +182,14 @@ impl Steps {
 /// Palette 1 of AMX: eight tiles.
 #[repr(C, align(64))]
 struct Palette {
-    palette: u8,
+    id: u8,
     start_row: u8,
     reserved: [u8; 14],
     bytes: [u16; 16],
     rows: [u8; 16],
 }
 
+#[allow(clippy::unused_self, reason = "a value proves that the processor has the features")]
 impl Tiles {
     /// # Safety
     /// [`exists`] must be true, and the processor must have AVX-512 with F, BW and VNNI.
@@ -221,10 +224,10 @@ impl Tiles {
         }
     }
 
-    /// Configures the tile registers of this thread for products with these steps, until the result is dropped.
+    /// Configures the tile registers of this thread for products with these steps, until the result is dropped. A thread may
+    /// have one configuration at a time.
     pub fn configure(self, steps: Steps) -> Configured {
-        let mut palette =
-            Palette { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
+        let mut palette = Palette { id: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
         for tile in 0..8 {
             // Tiles 0 to 3 are C, 4 and 5 are A, 6 and 7 are B.
             let (words, rows) = match tile {
@@ -238,13 +241,15 @@ impl Tiles {
         }
         // SAFETY: `self` proves that the instruction exists and is permitted; the palette is 64 bytes.
         unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const palette, options(nostack, readonly)) };
-        Configured { steps }
+        Configured { steps, of_thread: PhantomData }
     }
 }
 
 /// The tile registers of this thread, configured.
 pub(crate) struct Configured {
     steps: Steps,
+    /// Other threads have registers of their own.
+    of_thread: PhantomData<*const ()>,
 }
 
 impl Drop for Configured {
@@ -325,7 +330,9 @@ macro_rules! products {
 }
 
 impl Configured {
-    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums as pair `pair` of panels. The sums of rows that `a` lacks have no meaning.
+    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums as pair `pair` of panels.
+    ///
+    /// All rows of the tiles must be in `a`.
     pub fn multiply<A: Pod, B: Pod, C: Pod>(
         &self,
         product: TileProduct,
@@ -351,7 +358,7 @@ impl Configured {
         (sums.rows, sums.panels) = (rows, 2 * (pair + 1));
         let rows = (first, first.wrapping_add(TILE_ROWS * pitch), pitch);
         let panels = panels.map(<[B]>::as_ptr);
-        let sums = sums.sums.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
+        let sums = sums.block.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
         // SAFETY: `self` proves that the registers are configured. The steps read `row` bytes of each row and all rows of
         // each panel, which were checked, and write 32 columns of the rows of `sums`.
         unsafe {

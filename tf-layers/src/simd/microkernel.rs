@@ -81,19 +81,19 @@ impl<'a, A> Segment<'a, A> {
     }
 
     /// The first k.
-    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     pub fn start(&self) -> usize {
         self.start
     }
 
     /// The elements of each row.
-    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// The elements of the rows.
-    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     #[inline(always)]
     pub fn rows(&self) -> impl Iterator<Item = &'a [A]> {
         // SAFETY: each of the first `count` rows has `len` elements, which live as long as `'a`.

@@ -43,9 +43,10 @@ pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{
     COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
 };
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+pub(crate) use mul_add::TileProduct;
 pub(crate) use mul_add::{
-    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileProduct,
-    TileShape, U8I8,
+    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
 

@@ -11,7 +11,7 @@ pub(super) const MAX_STEP: usize = 4;
 
 /// The instruction that multiplies tile registers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+#[allow(dead_code, reason = "only tile registers need it, which few targets have")]
 pub(crate) enum TileProduct {
     /// u8 × i8 → i32
     Bytes,
@@ -68,7 +68,7 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// Whether [`mul_add_half`](Self::mul_add_half) is faster than [`mul_add`](Self::mul_add).
     const HALVES: bool = false;
     /// How tile registers multiply it, if they can.
-    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     const TILES: Option<TileProduct> = None;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
@@ -85,7 +85,7 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     type Row<S: Simd>: Copy;
 
     /// The bits to flip in every byte of A.
-    #[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), allow(dead_code))]
+    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     #[inline(always)]
     fn flip(_: Self::Setup) -> u8 {
         0
