@@ -17,13 +17,16 @@ use crate::simd::{
 
 /// Bytes of the rows of A that are read in place and stay in the level-2 cache while B streams by.
 const L2_BYTES: usize = 192 * 1024;
-/// With fewer rows, most of the work on tiles would be wasted.
+/// With fewer rows, most of the work on tiles of bytes would be wasted.
 const MIN_ROWS: usize = 8;
 /// With fewer columns or a shorter k, loading and storing tiles takes longer than their products.
 const MIN_COLUMNS: usize = PANEL;
 const MIN_K: usize = 32;
-/// With fewer multiply-adds, configuring the tile registers takes longer than the product.
+/// With fewer multiply-adds of bytes, configuring the tile registers takes longer than the product.
 const MIN_WORK: usize = 3 << 16;
+/// As `MIN_ROWS` and `MIN_WORK`, for `BF16`: vectors of them take four times as long as those of bytes.
+const MIN_BF16_ROWS: usize = 2;
+const MIN_BF16_WORK: usize = 3 << 14;
 /// The rows that an epilogue stores together.
 const MR: usize = 4;
 
@@ -47,10 +50,14 @@ fn kc<T: MulAdd, E: Epilogue<T::Acc>>(gemm: &Gemm<'_, T, E>) -> usize {
 
 /// Whether a product with `m` rows is faster on tile registers than on vectors.
 pub(super) fn pays<T: MulAdd, E: Epilogue<T::Acc>>(m: usize, gemm: &Gemm<'_, T, E>) -> bool {
-    m >= MIN_ROWS
+    let [rows, work] = match T::TILES {
+        Some(TileProduct::Bf16) => [MIN_BF16_ROWS, MIN_BF16_WORK],
+        _ => [MIN_ROWS, MIN_WORK],
+    };
+    m >= rows
         && gemm.n >= MIN_COLUMNS
         && gemm.k >= MIN_K
-        && m.saturating_mul(gemm.n).saturating_mul(gemm.k) >= MIN_WORK
+        && m.saturating_mul(gemm.n).saturating_mul(gemm.k) >= work
         && steps::<T>(kc(gemm)).pitch() * TILE_ROWS <= Copied::capacity::<u8>()
 }
 

@@ -129,7 +129,8 @@ macro_rules! small_floats {
             #[inline(always)]
             fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
                 if p.m >= MANY_ROWS {
-                    return p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a);
+                    p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a);
+                    return Ok(());
                 }
                 let epilogue = p.linear;
                 p.by_small::<$product, _>(cx.isa, self, epilogue, a);
@@ -137,7 +138,8 @@ macro_rules! small_floats {
             }
             #[inline(always)]
             fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
-                p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a)
+                p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a);
+                Ok(())
             }
         }
     )+};
@@ -170,7 +172,8 @@ impl Operand for ScaledMatrix<'_> {
         let scales = self.scales(p.group);
         if p.m >= MANY_ROWS {
             let strip = cx.scratch.write(strip_len(&self.integers)?)?;
-            return p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a);
+            p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a);
+            return Ok(());
         }
         let epilogue = Scaled { scales, linear: p.linear };
         p.by_small::<F32I8, _>(cx.isa, &self.integers, epilogue, a);
@@ -180,7 +183,8 @@ impl Operand for ScaledMatrix<'_> {
     fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
         let scales = self.scales(p.group);
         let strip = cx.scratch.write(strip_len(&self.integers)?)?;
-        p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a)
+        p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a);
+        Ok(())
     }
 }
 
@@ -200,7 +204,8 @@ impl Operand for RoundingMatrix<'_> {
         let (data, strip) = self.rounded_floats(isa, cx.scratch, x)?;
         let a = RowMajor { data, stride };
         if p.m >= MANY_ROWS {
-            return p.widened::<F32BF16>(isa, strip, &self.0, None, a);
+            p.widened::<F32BF16>(isa, strip, &self.0, None, a);
+            return Ok(());
         }
         let epilogue = p.linear;
         p.by_small::<F32BF16, _>(isa, &self.0, epilogue, a);
@@ -225,7 +230,8 @@ impl Operand for RoundingMatrix<'_> {
             return Ok(());
         }
         let (x, strip) = self.rounded_floats(isa, cx.scratch, a.images())?;
-        p.widened::<F32BF16>(isa, strip, &self.0, None, a.over::<F32>(x))
+        p.widened::<F32BF16>(isa, strip, &self.0, None, a.over::<F32>(x));
+        Ok(())
     }
 }
 
@@ -299,8 +305,7 @@ impl Product<'_> {
         b: &Matrix<'_, T::B>,
         scales: Option<&[f32]>,
         a: impl Lhs<F32>,
-    ) -> Result<()>
-    where
+    ) where
         T::B: Weight,
     {
         let Self { group, m, linear, ldc, c } = self;
@@ -312,6 +317,5 @@ impl Product<'_> {
             let gemm = Gemm::new(strip, k, columns.len()).linear(linear.columns(columns)).ldc(ldc);
             gemm.run_parallel(isa, m, a, part_mut(c, first..));
         }
-        Ok(())
     }
 }

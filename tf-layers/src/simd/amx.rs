@@ -84,14 +84,14 @@ const SUMS_PITCH: usize = BLOCK_PANELS * PANEL * 4;
 /// The sums of a block of C.
 #[repr(C, align(64))]
 pub(crate) struct Sums<C> {
-    sums: MaybeUninit<[[C; BLOCK_PANELS * PANEL]; BLOCK_ROWS]>,
+    block: MaybeUninit<[[C; BLOCK_PANELS * PANEL]; BLOCK_ROWS]>,
     /// The rows and panels that have sums.
     rows: usize,
     panels: usize,
 }
 
 impl<C: Pod> Sums<C> {
-    pub const NONE: Self = Self { sums: MaybeUninit::uninit(), rows: 0, panels: 0 };
+    pub const NONE: Self = Self { block: MaybeUninit::uninit(), rows: 0, panels: 0 };
 
     /// The sums of a row in the columns of `panel`.
     #[inline(always)]
@@ -99,7 +99,7 @@ impl<C: Pod> Sums<C> {
         if !holds(row < self.rows && panel < self.panels) {
             return &[];
         }
-        let first = self.sums.as_ptr().cast::<C>().wrapping_add((row * BLOCK_PANELS + panel) * PANEL);
+        let first = self.block.as_ptr().cast::<C>().wrapping_add((row * BLOCK_PANELS + panel) * PANEL);
         // SAFETY: these rows and panels have been stored.
         unsafe { from_raw_parts(first, PANEL) }
     }
@@ -182,13 +182,14 @@ impl Steps {
 /// Palette 1 of AMX: eight tiles.
 #[repr(C, align(64))]
 struct Palette {
-    palette: u8,
+    id: u8,
     start_row: u8,
     reserved: [u8; 14],
     bytes: [u16; 16],
     rows: [u8; 16],
 }
 
+#[allow(clippy::unused_self, reason = "a value proves that the processor has the features")]
 impl Tiles {
     /// # Safety
     /// [`exists`] must be true, and the processor must have AVX-512 with F, BW and VNNI.
@@ -226,8 +227,7 @@ impl Tiles {
     /// Configures the tile registers of this thread for products with these steps, until the result is dropped. A thread may
     /// have one configuration at a time.
     pub fn configure(self, steps: Steps) -> Configured {
-        let mut palette =
-            Palette { palette: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
+        let mut palette = Palette { id: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
         for tile in 0..8 {
             // Tiles 0 to 3 are C, 4 and 5 are A, 6 and 7 are B.
             let (words, rows) = match tile {
@@ -358,7 +358,7 @@ impl Configured {
         (sums.rows, sums.panels) = (rows, 2 * (pair + 1));
         let rows = (first, first.wrapping_add(TILE_ROWS * pitch), pitch);
         let panels = panels.map(<[B]>::as_ptr);
-        let sums = sums.sums.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
+        let sums = sums.block.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
         // SAFETY: `self` proves that the registers are configured. The steps read `row` bytes of each row and all rows of
         // each panel, which were checked, and write 32 columns of the rows of `sums`.
         unsafe {
