@@ -98,6 +98,7 @@ impl Kind {
     }
 
     #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+    #[allow(clippy::unused_self, reason = "with `std`, it depends on the kind")]
     const fn pays(self) -> bool {
         true
     }
