@@ -92,15 +92,15 @@ impl Kind {
 impl Kind {
     /// Whether it is faster than the next one. Intel's processors since Sapphire Rapids, which have AVX-VNNI, take four times as
     /// long for a dot product of `BF16` as for a multiply-add of floats: they want such products on tile registers.
-    ///
-    /// Without `std`, whoever compiles decides.
-    #[cfg_attr(not(all(target_arch = "x86_64", feature = "std")), allow(clippy::unused_self))]
+    #[cfg(all(target_arch = "x86_64", feature = "std"))]
     fn pays(self) -> bool {
-        #[cfg(all(target_arch = "x86_64", feature = "std"))]
-        let pays = self != Self::Avx512Bf16 || !(has!("avxvnni") && is_intel());
-        #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
-        let pays = true;
-        pays
+        self != Self::Avx512Bf16 || !(has!("avxvnni") && is_intel())
+    }
+
+    #[cfg(not(all(target_arch = "x86_64", feature = "std")))]
+    #[allow(clippy::unused_self, reason = "with `std`, it depends on the kind")]
+    const fn pays(self) -> bool {
+        true
     }
 }
 
