@@ -21,6 +21,7 @@ mod pack;
 mod requantize;
 #[cfg(test)]
 mod tests;
+mod wide;
 mod widen;
 
 use core::ops::Range;

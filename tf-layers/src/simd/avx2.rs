@@ -27,6 +27,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const LANES: usize = 8;
     const FUSED: bool = true;
     const PACKS: bool = true;
+    const WIDENS: bool = !VNNI;
     // 6 × 2 accumulators leave 4 of the 16 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = PANEL;
@@ -135,6 +136,21 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     #[inline(always)]
     fn dot(self, x: [__m256i; 2], w: [[__m256i; 2]; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
         [dot_half::<VNNI>(x, w[0], sums[0]), dot_half::<VNNI>(x, w[1], sums[1])]
+    }
+    #[inline(always)]
+    fn widen_weights(self, w: &[i8; 4 * PANEL]) -> [[__m256i; 2]; 2] {
+        let [[a, b], [c, d]] = self.weights(w);
+        [[a, c], [b, d]]
+    }
+    #[inline(always)]
+    fn dot_pairs(self, x: __m256i, w: [__m256i; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            [
+                _mm256_add_epi32(sums[0], _mm256_madd_epi16(x, w[0])),
+                _mm256_add_epi32(sums[1], _mm256_madd_epi16(x, w[1])),
+            ]
+        }
     }
     #[inline(always)]
     fn pack_bytes(self, [a, b, c, d]: [__m256i; 4], offset: __m256i, least: __m256i) -> __m256i {

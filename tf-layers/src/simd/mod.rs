@@ -29,6 +29,7 @@ mod neon;
 mod scalar;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
+mod wide;
 
 pub(crate) use bytes::{Bits8, Pod, bytes_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Stencil, Taps, WIDEST, Window};
@@ -41,6 +42,7 @@ pub(crate) use mul_add::{
     Accumulator, Accumulators, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
+pub(crate) use wide::WideOperands;
 
 use core::ops::IndexMut;
 
@@ -116,6 +118,8 @@ pub(crate) trait Simd: Copy {
     const COMPACT: bool = false;
     /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
     const QUADS: bool = false;
+    /// Whether products of bytes with many rows widen their operands to 16 bits first and use `dot_pairs`.
+    const WIDENS: bool = false;
     /// Whether `pack_bytes` packs integers with saturation, so that they need not be clamped one vector at a time. Then
     /// `to_i32` gives `i32::MIN` for NaN and for numbers below the range of `i32`.
     const PACKS: bool = false;
@@ -169,6 +173,18 @@ pub(crate) trait Simd: Copy {
     unsafe fn weights_ptr(self, w: *const i8) -> Self::Weights;
     /// sums + Σ x·w over the four products of each column. It neither saturates nor rounds.
     fn dot(self, x: Self::Quad, w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel;
+    /// The weights at even places and those at odd places of each column, as pairs of 16-bit integers.
+    ///
+    /// Only called if `WIDENS`, as is `dot_pairs`.
+    #[inline(always)]
+    fn widen_weights(self, _w: &[i8; 4 * PANEL]) -> [Self::IntPanel; 2] {
+        [self.int_panel(0); 2]
+    }
+    /// sums + Σ x·w over the two 16-bit integers of x and of each column.
+    #[inline(always)]
+    fn dot_pairs(self, _x: Self::I32, _w: Self::IntPanel, sums: Self::IntPanel) -> Self::IntPanel {
+        sums
+    }
     /// a·b for a in 0..2¹⁵ and b in −2¹⁵..2¹⁵.
     fn imul(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Transposes four vectors of bytes: each lane of the result has a byte of every row. Within each 16 bytes of the rows,
@@ -434,6 +450,16 @@ pub(crate) trait Simd: Copy {
         // SAFETY: the array has 4 · `PANEL` bytes, and `PANEL` is at least `LANES`.
         unsafe { self.store_ptr(bytes, all.as_mut_ptr().cast()) };
         copy_front(y, &all);
+    }
+
+    /// Stores `LANES` integers.
+    #[inline(always)]
+    fn store_lanes(self, ints: Self::I32, y: &mut [i32]) {
+        if !holds(y.len() >= Self::LANES) {
+            return;
+        }
+        // SAFETY: the length was checked, and integers have the size of floats.
+        unsafe { self.store_ptr(self.float(ints), y.as_mut_ptr().cast()) };
     }
 
     /// Stores the integers of the first `y.len()` columns, at most `PANEL`.

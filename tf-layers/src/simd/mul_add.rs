@@ -3,6 +3,7 @@
 use core::hint::black_box;
 use core::marker::PhantomData;
 
+use super::wide::{WideBytes, WideOperands};
 use super::{COPIES, MAX_SEGMENT, PANEL, Simd};
 use crate::tensor::{BF16, F16};
 
@@ -68,6 +69,9 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     type Broadcast<S: Simd>: Copy;
     /// A row of a panel of B.
     type Row<S: Simd>: Copy;
+
+    /// Memory for operands that are widened before they are multiplied, if `Simd::WIDENS`.
+    type Wide<S: Simd>: WideOperands<S, Self>;
 
     /// Loads the setup.
     fn ready<S: Simd>(s: S, setup: Self::Setup) -> Self::Ready<S>;
@@ -186,6 +190,7 @@ macro_rules! floats_times {
         const COPIES: [f32; COPIES] = [0.0; COPIES];
 
         type Ready<S: Simd> = ();
+        type Wide<S: Simd> = ();
 
         #[inline(always)]
         fn ready<S: Simd>(_: S, (): ()) {}
@@ -406,6 +411,7 @@ impl MulAdd for U8I8 {
     type Ready<S: Simd> = S::I32;
     type Broadcast<S: Simd> = S::Quad;
     type Row<S: Simd> = S::Weights;
+    type Wide<S: Simd> = WideBytes<S>;
 
     #[inline(always)]
     fn ready<S: Simd>(s: S, flip: u8) -> S::I32 {
