@@ -143,6 +143,8 @@ pub(crate) trait Simd: Copy {
     type Quad: Copy;
     /// Four weights of each column of a panel, in the form that `dot` takes.
     type Weights: Copy;
+    /// Four bytes in each lane, in the form that `dot_lanes` takes.
+    type Fours: Copy;
 
     fn splat(self, x: f32) -> Self::F32;
     /// Repeats `x` in all columns of a panel.
@@ -190,16 +192,17 @@ pub(crate) trait Simd: Copy {
     /// Transposes four vectors of bytes: each lane of the result has a byte of every row. Within each 16 bytes of the rows,
     /// vector j of the result has the bytes from 4·j on.
     ///
-    /// Only called if `QUADS`, as is `dot_lanes`.
+    /// Only called if `QUADS`, as are `fours`, `weight_fours` and `dot_lanes`.
     #[inline(always)]
     fn interleave(self, rows: [Self::I32; 4]) -> [Self::I32; 4] {
         rows
     }
-    /// sums + Σ x·w over the four unsigned bytes of x and signed bytes of w in each lane.
-    #[inline(always)]
-    fn dot_lanes(self, _x: Self::I32, _w: Self::I32, sums: Self::I32) -> Self::I32 {
-        sums
-    }
+    /// The four unsigned bytes of each lane.
+    fn fours(self, x: Self::I32) -> Self::Fours;
+    /// The four signed bytes of each lane.
+    fn weight_fours(self, w: Self::I32) -> Self::Fours;
+    /// sums + Σ x·w over the four products of each lane.
+    fn dot_lanes(self, x: Self::Fours, w: Self::Fours, sums: Self::I32) -> Self::I32;
     /// The integers of four vectors as unsigned bytes, in the order of the rows that `interleave` takes. The 16-bit integers of
     /// `offset` are added, and then the bytes of `least` are the lower bound. Everything saturates.
     ///
