@@ -6,11 +6,12 @@ use core::ops::Range;
 
 use super::epilogue::Tile;
 use super::lhs::LhsRows;
+use super::wide::{FEW_ROWS, Wide};
 use super::{Epilogue, Gemm};
 use crate::checked::part;
 use crate::simd::{
-    Accumulator, Isa, Kernel, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape, UNSPLIT_K,
-    accumulate,
+    Accumulator, Isa, Kernel, MAX_MR, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape,
+    UNSPLIT_K, accumulate,
 };
 
 /// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
@@ -71,6 +72,10 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
         // copies of all fields would be spilled.
         let Self { a, m, gemm, c } = black_box(&mut self);
         let m = *m;
+        if const { T::BYTES && S::WIDENS } && m >= FEW_ROWS {
+            let mc = (L2_BYTES / gemm.k.max(UNSPLIT_K)).next_multiple_of(MAX_MR);
+            return Wide::new(s, gemm).run(s, a, m, mc, c);
+        }
         let (kc, mc) = if m > FEW_TILES * mr::<S, T>() {
             let kc = match gemm.k {
                 k if const { !E::PARTIAL_SUMS } || k <= UNSPLIT_K => k.max(UNSPLIT_K),

@@ -24,6 +24,7 @@ mod round;
 mod tests;
 #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
 mod tiles;
+mod wide;
 mod widen;
 
 use core::ops::Range;

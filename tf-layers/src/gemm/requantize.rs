@@ -92,6 +92,14 @@ impl Requantize<'_> {
     }
 }
 
+/// Copies `N` bytes.
+#[inline(always)]
+fn copy_array<const N: usize>(to: &mut [u8], from: &[u8]) {
+    if let (Some(to), Some(from)) = (to.first_chunk_mut::<N>(), from.first_chunk()) {
+        *to = *from;
+    }
+}
+
 /// The vectors that hold `panels` panels.
 const fn vectors<S: Simd>(panels: usize) -> usize {
     panels * (PANEL / S::LANES)
@@ -132,7 +140,12 @@ impl Requantize<'_> {
                 s.store_quads(bytes, &mut all);
                 for (i, bytes) in all.chunks_exact(P * PANEL).enumerate().take(rows.min(MR - row)) {
                     let c = tile.row_of(row + i, c);
-                    copy_front(c, bytes);
+                    // Usually a whole row, which the compiler stores without a detour through memory.
+                    match P {
+                        1 if c.len() == PANEL => copy_array::<PANEL>(c, bytes),
+                        2 if c.len() == 2 * PANEL => copy_array::<{ 2 * PANEL }>(c, bytes),
+                        _ => copy_front(c, bytes),
+                    }
                 }
             }
             row += rows;

@@ -201,15 +201,19 @@ fn tiles_of_bytes() {
 fn extreme_bytes() {
     // The largest sums of each sign that fit `i32`: 65 792 products of 255·−128, or 66 310 of 255·127.
     for (w, k, n) in [(-128, 65_792, 3), (127, 66_309, 17), (-128, 7, 3), (127, 6, 17)] {
-        let a = vec![255; k];
+        // Few rows, and as many as make it worth to widen operands.
+        let m = 13;
+        let a = vec![255; m * k];
         let panels = packed::<U8I8>(&vec![w; k * n], k, n);
         let sum = 255 * i32::from(w) * k as i32;
         for isa in Isa::available() {
-            let mut c = vec![9; n];
-            let rows = RowMajor { data: &a, stride: k };
-            let sums = Sums { accumulate: false };
-            Gemm::<U8I8, _>::with_epilogue(&panels, k, n, sums).run(isa, 1, rows, &mut c);
-            assert_eq!(c, vec![sum; n], "{w}, {k} on {}", isa.name());
+            for m in [1, m] {
+                let mut c = vec![9; m * n];
+                let rows = RowMajor { data: &a, stride: k };
+                let sums = Sums { accumulate: false };
+                Gemm::<U8I8, _>::with_epilogue(&panels, k, n, sums).run(isa, m, rows, &mut c);
+                assert_eq!(c, vec![sum; m * n], "{m} rows, {w}, {k} on {}", isa.name());
+            }
         }
     }
 }
@@ -251,6 +255,7 @@ fn windows_of_bytes() {
         ([5, 9], 63, [3, 2], [2, 1], 2),
         ([6, 7], 64, [3, 3], [1, 1], 1),
         ([6, 7], 64, [2, 2], [2, 1], 2),
+        ([9, 7], 60, [3, 3], [1, 1], 1),
     ] {
         for zero in [0, 0x80, 200] {
             let x: Vec<u8> = bytes(2 * size[0] * size[1] * channels, 3).collect();

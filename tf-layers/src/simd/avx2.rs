@@ -26,7 +26,9 @@ pub(super) unsafe fn run_vnni<K: Kernel>(kernel: K) -> K::Output {
 impl<const VNNI: bool> Simd for Avx2<VNNI> {
     const LANES: usize = 8;
     const FUSED: bool = true;
+    const QUADS: bool = true;
     const PACKS: bool = true;
+    const WIDENS: bool = !VNNI;
     // 6 × 2 accumulators leave 4 of the 16 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = PANEL;
@@ -39,6 +41,7 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     // As they are with VNNI. Otherwise the bytes at even places and those at odd places, as 16-bit integers.
     type Quad = [__m256i; 2];
     type Weights = [[__m256i; 2]; 2];
+    type Fours = [__m256i; 2];
 
     panels!(__m256, __m256i, 2: 0, 1);
 
@@ -135,6 +138,47 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     #[inline(always)]
     fn dot(self, x: [__m256i; 2], w: [[__m256i; 2]; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
         [dot_half::<VNNI>(x, w[0], sums[0]), dot_half::<VNNI>(x, w[1], sums[1])]
+    }
+    #[inline(always)]
+    fn interleave(self, [a, b, c, d]: [__m256i; 4]) -> [__m256i; 4] {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let (low, high) = (_mm256_unpacklo_epi8(a, b), _mm256_unpackhi_epi8(a, b));
+            let (next_low, next_high) = (_mm256_unpacklo_epi8(c, d), _mm256_unpackhi_epi8(c, d));
+            [
+                _mm256_unpacklo_epi16(low, next_low),
+                _mm256_unpackhi_epi16(low, next_low),
+                _mm256_unpacklo_epi16(high, next_high),
+                _mm256_unpackhi_epi16(high, next_high),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn fours(self, x: __m256i) -> [__m256i; 2] {
+        self.quad(x)
+    }
+    #[inline(always)]
+    fn weight_fours(self, w: __m256i) -> [__m256i; 2] {
+        if const { VNNI } { [w; 2] } else { halves(w) }
+    }
+    #[inline(always)]
+    fn dot_lanes(self, x: [__m256i; 2], w: [__m256i; 2], sums: __m256i) -> __m256i {
+        dot_half::<VNNI>(x, w, sums)
+    }
+    #[inline(always)]
+    fn widen_weights(self, w: &[i8; 4 * PANEL]) -> [[__m256i; 2]; 2] {
+        let [[a, b], [c, d]] = self.weights(w);
+        [[a, c], [b, d]]
+    }
+    #[inline(always)]
+    fn dot_pairs(self, x: __m256i, w: [__m256i; 2], sums: [__m256i; 2]) -> [__m256i; 2] {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            [
+                _mm256_add_epi32(sums[0], _mm256_madd_epi16(x, w[0])),
+                _mm256_add_epi32(sums[1], _mm256_madd_epi16(x, w[1])),
+            ]
+        }
     }
     #[inline(always)]
     fn pack_bytes(self, [a, b, c, d]: [__m256i; 4], offset: __m256i, least: __m256i) -> __m256i {

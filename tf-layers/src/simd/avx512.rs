@@ -52,6 +52,7 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     // As they are with VNNI. Otherwise the bytes at even places and those at odd places, as 16-bit integers.
     type Quad = [__m512i; 2];
     type Weights = [__m512i; 2];
+    type Fours = __m512i;
 
     panels!(__m512, __m512i, 1: 0);
 
@@ -197,6 +198,14 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
                 _mm512_unpackhi_epi16(high, next_high),
             ]
         }
+    }
+    #[inline(always)]
+    fn fours(self, x: __m512i) -> __m512i {
+        x
+    }
+    #[inline(always)]
+    fn weight_fours(self, w: __m512i) -> __m512i {
+        w
     }
     #[inline(always)]
     fn dot_lanes(self, x: __m512i, w: __m512i, sums: __m512i) -> __m512i {

@@ -35,18 +35,25 @@ impl<'a> Columns<'a> {
 
     /// The bytes of a column, interleaved. `flip` makes them unsigned.
     #[inline(always)]
-    pub fn load<S: Simd>(&self, s: S, column: usize, flip: S::I32) -> [S::I32; 4] {
+    pub fn load<S: Simd>(&self, s: S, column: usize, flip: S::I32) -> [S::Fours; 4] {
         let mut rows = [flip; 4];
         if !holds(column < self.count) {
-            return rows;
+            return [s.fours(flip); 4];
         }
         for i in 0..4 {
             let (line, step) = self.lines[i];
             // SAFETY: every line has enough bytes at its last column, and this one is not after it.
             rows[i] = s.xor(unsafe { s.load_quads_ptr(line.add(column * step)) }, flip);
         }
-        s.interleave(rows)
+        interleaved(s, rows)
     }
+}
+
+/// The bytes of four rows, interleaved.
+#[inline(always)]
+fn interleaved<S: Simd>(s: S, rows: [S::I32; 4]) -> [S::Fours; 4] {
+    let [a, b, c, d] = s.interleave(rows);
+    [s.fours(a), s.fours(b), s.fours(c), s.fours(d)]
 }
 
 /// Where the taps of a window of bytes are in an image.
@@ -154,7 +161,7 @@ impl Window<'_> {
         &self,
         s: S,
         taps: usize,
-        w: &[[S::I32; 4]; MAX_TAPS / 4],
+        w: &[[S::Fours; 4]; MAX_TAPS / 4],
         flip: u8,
         mut sums: [S::I32; 4],
     ) -> [S::I32; 4] {
@@ -185,7 +192,7 @@ impl Window<'_> {
 unsafe fn sum_quad<S: Simd>(
     s: S,
     rows: [*const u8; 4],
-    w: &[S::I32; 4],
+    w: &[S::Fours; 4],
     flip: S::I32,
     mut sums: [S::I32; 4],
 ) -> [S::I32; 4] {
@@ -194,7 +201,7 @@ unsafe fn sum_quad<S: Simd>(
         // SAFETY: by the caller's contract.
         bytes[i] = s.xor(unsafe { s.load_quads_ptr(rows[i]) }, flip);
     }
-    let x = s.interleave(bytes);
+    let x = interleaved(s, bytes);
     for i in 0..4 {
         sums[i] = s.dot_lanes(x[i], w[i], sums[i]);
     }

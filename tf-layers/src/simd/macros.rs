@@ -17,6 +17,22 @@ macro_rules! intrinsics {
     };
 }
 
+/// Defines what instruction sets without `QUADS` never call.
+macro_rules! no_quads {
+    () => {
+        type Fours = ();
+
+        #[inline(always)]
+        fn fours(self, _: Self::I32) {}
+        #[inline(always)]
+        fn weight_fours(self, _: Self::I32) {}
+        #[inline(always)]
+        fn dot_lanes(self, (): (), (): (), sums: Self::I32) -> Self::I32 {
+            sums
+        }
+    };
+}
+
 /// Defines the methods on panels of `$n` vectors.
 ///
 /// They pass arrays by value and name each vector, because the compiler keeps arrays in memory that are iterated by

@@ -65,6 +65,27 @@ impl<'a, A> Segment<'a, A> {
         }
     }
 
+    /// The first k.
+    #[inline(always)]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// The elements of each row.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The elements of row `i`, and those of strided rows that follow it in memory. Empty if there is no such row.
+    #[inline(always)]
+    pub fn row(&self, i: usize) -> &'a [A] {
+        let Some(&row) = element(&self.rows, i).filter(|_| i < self.count) else { return &[] };
+        let follow = self.end.addr().saturating_sub(row.addr()) / size_of::<A>();
+        // SAFETY: each of the first `count` rows has `len` elements, which are borrowed; so is what is before `end`.
+        unsafe { from_raw_parts(row, follow.max(self.len)) }
+    }
+
     /// Moves strided rows forward by `distance` elements.
     #[inline(always)]
     pub fn advance(&mut self, distance: usize) {
@@ -78,18 +99,6 @@ impl<'a, A> Segment<'a, A> {
         for row in &mut self.rows {
             *row = row.wrapping_add(distance);
         }
-    }
-
-    /// The first k.
-    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
-    pub fn start(&self) -> usize {
-        self.start
-    }
-
-    /// The elements of each row.
-    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
-    pub fn len(&self) -> usize {
-        self.len
     }
 
     /// The elements of the rows.

@@ -32,6 +32,7 @@ mod scalar;
 mod stencil;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
+mod wide;
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
 pub(crate) use amx::{
@@ -51,6 +52,7 @@ pub(crate) use mul_add::{
 };
 pub(crate) use scalar::Portable;
 pub(crate) use stencil::{Pixels, Reduction, Stencil};
+pub(crate) use wide::WideOperands;
 
 use core::ops::IndexMut;
 
@@ -131,6 +133,8 @@ pub(crate) trait Simd: Copy {
     const QUADS: bool = false;
     /// Whether there are dot products of two neighbouring `BF16`.
     const BF16: bool = false;
+    /// Whether products of bytes with many rows widen their operands to 16 bits first and use `dot_pairs`.
+    const WIDENS: bool = false;
     /// Whether `pack_bytes` packs integers with saturation, so that they need not be clamped one vector at a time. Then
     /// `to_i32` gives `i32::MIN` for NaN and for numbers below the range of `i32`.
     const PACKS: bool = false;
@@ -154,6 +158,8 @@ pub(crate) trait Simd: Copy {
     type Quad: Copy;
     /// Four weights of each column of a panel, in the form that `dot` takes.
     type Weights: Copy;
+    /// Four bytes in each lane, in the form that `dot_lanes` takes.
+    type Fours: Copy;
 
     fn splat(self, x: f32) -> Self::F32;
     /// Repeats `x` in all columns of a panel.
@@ -184,21 +190,34 @@ pub(crate) trait Simd: Copy {
     unsafe fn weights_ptr(self, w: *const i8) -> Self::Weights;
     /// sums + Σ x·w over the four products of each column. It neither saturates nor rounds.
     fn dot(self, x: Self::Quad, w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel;
+    /// The weights at even places and those at odd places of each column, as pairs of 16-bit integers.
+    ///
+    /// Only called if `WIDENS`, as is `dot_pairs`.
+    #[inline(always)]
+    fn widen_weights(self, _w: &[i8; 4 * PANEL]) -> [Self::IntPanel; 2] {
+        [self.int_panel(0); 2]
+    }
+    /// sums + Σ x·w over the two 16-bit integers of x and of each column.
+    #[inline(always)]
+    fn dot_pairs(self, _x: Self::I32, _w: Self::IntPanel, sums: Self::IntPanel) -> Self::IntPanel {
+        sums
+    }
     /// a·b for a in 0..2¹⁵ and b in −2¹⁵..2¹⁵.
     fn imul(self, a: Self::I32, b: Self::I32) -> Self::I32;
     /// Transposes four vectors of bytes: each lane of the result has a byte of every row. Within each 16 bytes of the rows,
     /// vector j of the result has the bytes from 4·j on.
     ///
-    /// Only called if `QUADS`, as is `dot_lanes`.
+    /// Only called if `QUADS`, as are `fours`, `weight_fours` and `dot_lanes`.
     #[inline(always)]
     fn interleave(self, rows: [Self::I32; 4]) -> [Self::I32; 4] {
         rows
     }
-    /// sums + Σ x·w over the four unsigned bytes of x and signed bytes of w in each lane.
-    #[inline(always)]
-    fn dot_lanes(self, _x: Self::I32, _w: Self::I32, sums: Self::I32) -> Self::I32 {
-        sums
-    }
+    /// The four unsigned bytes of each lane.
+    fn fours(self, x: Self::I32) -> Self::Fours;
+    /// The four signed bytes of each lane.
+    fn weight_fours(self, w: Self::I32) -> Self::Fours;
+    /// sums + Σ x·w over the four products of each lane.
+    fn dot_lanes(self, x: Self::Fours, w: Self::Fours, sums: Self::I32) -> Self::I32;
     /// sums + Σ x·w over the two `BF16` of each column. The second product is added first. Subnormal numbers count as zero.
     ///
     /// Only called if `BF16`, as is `round_bf16`.
@@ -471,6 +490,16 @@ pub(crate) trait Simd: Copy {
         }
         // SAFETY: the length was checked, and two `BF16` have the size of a float.
         unsafe { self.store_ptr(self.float(pairs), y.as_mut_ptr().cast()) }
+    }
+
+    /// Stores `LANES` integers.
+    #[inline(always)]
+    fn store_lanes(self, ints: Self::I32, y: &mut [i32]) {
+        if !holds(y.len() >= Self::LANES) {
+            return;
+        }
+        // SAFETY: the length was checked, and integers have the size of floats.
+        unsafe { self.store_ptr(self.float(ints), y.as_mut_ptr().cast()) };
     }
 
     /// Stores the integers of the first `y.len()` columns, at most `PANEL`.

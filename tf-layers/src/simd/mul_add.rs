@@ -3,6 +3,7 @@
 use core::hint::black_box;
 use core::marker::PhantomData;
 
+use super::wide::{WideBytes, WideOperands};
 use super::{COPIES, MAX_SEGMENT, PANEL, Pod, Simd};
 use crate::tensor::{BF16, F16};
 
@@ -83,6 +84,9 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     type Broadcast<S: Simd>: Copy;
     /// A row of a panel of B.
     type Row<S: Simd>: Copy;
+
+    /// Memory for operands that are widened before they are multiplied, if `Simd::WIDENS`.
+    type Wide<S: Simd>: WideOperands<S, Self>;
 
     /// The bits to flip in every byte of A.
     #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
@@ -207,6 +211,7 @@ macro_rules! floats_times {
         const COPIES: [f32; COPIES] = [0.0; COPIES];
 
         type Ready<S: Simd> = ();
+        type Wide<S: Simd> = ();
 
         #[inline(always)]
         fn ready<S: Simd>(_: S, (): ()) {}
@@ -354,6 +359,7 @@ impl MulAdd for BF16BF16 {
 
     type Tile<S: Simd> = FloatTile<S>;
     type Ready<S: Simd> = ();
+    type Wide<S: Simd> = ();
     type Broadcast<S: Simd> = S::I32;
     type Row<S: Simd> = S::IntPanel;
 
@@ -478,6 +484,7 @@ impl MulAdd for U8I8 {
     type Ready<S: Simd> = S::I32;
     type Broadcast<S: Simd> = S::Quad;
     type Row<S: Simd> = S::Weights;
+    type Wide<S: Simd> = WideBytes<S>;
 
     #[inline(always)]
     fn flip(flip: u8) -> u8 {

@@ -31,6 +31,8 @@ impl Simd for Neon {
     // One row of the panel, 16 columns, for each of four neighbouring elements of k.
     type Weights = [[int16x8_t; 2]; 4];
 
+    no_quads!();
+
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
 

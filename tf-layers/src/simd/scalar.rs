@@ -72,6 +72,8 @@ impl Simd for Portable {
     type Quad = [i32; 4];
     type Weights = [[i8; 4]; PANEL];
 
+    no_quads!();
+
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
 

@@ -31,6 +31,8 @@ impl Simd for Simd128 {
     type Quad = [v128; 2];
     type Weights = [[v128; 2]; 4];
 
+    no_quads!();
+
     #[inline(always)]
     fn prefetch(self, _: *const f32) {}
 

@@ -247,7 +247,7 @@ impl Block<'_> {
         let (pitch, width) = (self.pixels * of.channels, self.pixels * self.count);
         let Requantize { rounding, .. } = of.epilogue;
         let (quads, bias, multipliers) = (&weights.quads, weights.bias, weights.multipliers);
-        let (mut second, mut third) = (bias, bias);
+        let (mut second, mut third) = (quads[0], quads[0]);
         if const { ADVANCE == 1 } {
             second = columns.load(s, 0, flip);
         }
@@ -327,7 +327,7 @@ struct Weights<'a, S: Simd> {
     panel_bias: S::IntPanel,
     panel_multipliers: S::Panel,
     /// If `QUADS`: per four taps, or per column if the windows slide.
-    quads: [[S::I32; 4]; MAX_TAPS / 4],
+    quads: [[S::Fours; 4]; MAX_TAPS / 4],
     bias: [S::I32; 4],
     multipliers: [S::F32; 4],
 }
@@ -343,7 +343,7 @@ impl<'a, S: Simd> Weights<'a, S> {
             panels: [s.int_panel(0); MAX_TAPS],
             panel_bias: s.int_panel(0),
             panel_multipliers: s.panel(0.0),
-            quads: [[zero; 4]; MAX_TAPS / 4],
+            quads: [[s.weight_fours(zero); 4]; MAX_TAPS / 4],
             bias: [zero; 4],
             multipliers: [s.splat(0.0); 4],
         };
@@ -385,7 +385,9 @@ impl<'a, S: Simd> Weights<'a, S> {
         }
         for (to, rows) in weights.quads.iter_mut().zip(rows.as_chunks::<4>().0).take(of.slots().div_ceil(4)) {
             let [a, b, c, d] = rows;
-            *to = s.interleave([s.load_quads(a), s.load_quads(b), s.load_quads(c), s.load_quads(d)]);
+            let rows = [s.load_quads(a), s.load_quads(b), s.load_quads(c), s.load_quads(d)];
+            let [a, b, c, d] = s.interleave(rows);
+            *to = [s.weight_fours(a), s.weight_fours(b), s.weight_fours(c), s.weight_fours(d)];
         }
         weights
     }
@@ -405,7 +407,7 @@ impl<'a, S: Simd> Weights<'a, S> {
 
 /// sums + x·w of a column.
 #[inline(always)]
-fn dot<S: Simd>(s: S, x: [S::I32; 4], w: [S::I32; 4], sums: [S::I32; 4]) -> [S::I32; 4] {
+fn dot<S: Simd>(s: S, x: [S::Fours; 4], w: [S::Fours; 4], sums: [S::I32; 4]) -> [S::I32; 4] {
     [
         s.dot_lanes(x[0], w[0], sums[0]),
         s.dot_lanes(x[1], w[1], sums[1]),
