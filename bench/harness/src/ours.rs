@@ -107,5 +107,7 @@ crates! {
     encoder_int8: EncoderInt8Model, [tokens: i32], logits;
     mobilenet_v2_int8: MobilenetV2Int8Model, [image: f32], predictions;
     resnet50_int8: Resnet50Int8Model, [image: f32], predictions;
+    resnet50_bf16: Resnet50Bf16Model, [image: f32], predictions;
+    encoder_bf16: EncoderBf16Model, [tokens: i32], logits;
     dense_512: Dense512Model, [x: f32], y;
 }
