@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -34,7 +35,11 @@ class Target:
         linker, flags, runner = self._tools(root)
         tools = {"LINKER": linker, "RUNNER": runner}
         prefix = f"CARGO_TARGET_{self.triple.replace('-', '_').upper()}"
+        # The linker is a program of this machine, whose libraries were unpacked, too.
+        folders = {str(library.parent) for library in root.glob("usr/lib/*/libbfd-*")}
+        given = os.environ.get("LD_LIBRARY_PATH")
         return {
+            "LD_LIBRARY_PATH": os.pathsep.join([*folders, *([given] if given else [])]),
             "CARGO_BUILD_TARGET": self.triple,
             "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
             "CARGO_ENCODED_RUSTDOCFLAGS": "\x1f".join(flags),

@@ -123,6 +123,7 @@ impl<T: Copy + Default> Buffer<T> {
 
 #[cfg(all(test, feature = "alloc"))]
 mod tests {
+    #[cfg(feature = "std")]
     use alloc::vec;
     #[cfg(feature = "std")]
     use std::sync::{LazyLock, Mutex};
