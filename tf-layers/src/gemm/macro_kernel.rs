@@ -27,6 +27,19 @@ const fn mr<S: Simd, T: MulAdd>() -> usize {
     <T::Tile<S>>::MR
 }
 
+/// The rows of the next register tile, at most `most`, if `left` rows are left.
+#[inline(always)]
+pub(super) const fn tile_height(left: usize, most: usize) -> usize {
+    if left >= 2 * most {
+        most
+    } else if left > most {
+        // Two tiles of nearly equal height are faster than a full one and a low one.
+        left.div_ceil(2)
+    } else {
+        left
+    }
+}
+
 /// The columns of a register tile.
 const fn nr<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>() -> usize {
     if E::NARROW { PANEL } else { <T::Tile<S>>::NR }
@@ -183,12 +196,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         let mut row = self.rows.start;
         while row < self.rows.end {
             let soon = next.take(share);
-            let height = match self.rows.end - row {
-                left if left >= 2 * mr::<S, T>() => mr::<S, T>(),
-                // Two tiles of nearly equal height are faster than a full one and a low one.
-                left if left > mr::<S, T>() => left.div_ceil(2),
-                left => left,
-            };
+            let height = tile_height(self.rows.end - row, mr::<S, T>());
             match height {
                 // Of wide tiles, the half of a panel is a small part.
                 6 if const { mr::<S, T>() >= 6 && T::HALVES && P <= 2 }

@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::epilogue::Tile;
 use super::lhs::LhsRows;
+use super::macro_kernel::tile_height;
 use super::{Epilogue, Gemm};
 use crate::checked::{element, part};
 use crate::simd::{Accumulator, Accumulators, MAX_MR, MulAdd, PANEL, Segment, Simd, WideOperands};
@@ -71,12 +72,7 @@ impl<'r, 'a, S: Simd, T: MulAdd, E: Epilogue<T::Acc>> Wide<'r, 'a, S, T, E> {
         }
         let mut row = block.rows.start;
         while row < block.rows.end {
-            let height = match block.rows.end - row {
-                left if left >= 2 * MAX_MR => MAX_MR,
-                // Two tiles of nearly equal height are faster than a full one and a low one.
-                left if left > MAX_MR => left.div_ceil(2),
-                left => left,
-            };
+            let height = tile_height(block.rows.end - row, MAX_MR);
             let mut one = Segment::EMPTY;
             let segments = a.segments(row, height, block.k.clone(), &mut one);
             self.operands.widen_rows(s, self.gemm.setup, height, block.k.start, segments);
