@@ -40,6 +40,26 @@ pub(super) const fn tile_height(left: usize, most: usize) -> usize {
     }
 }
 
+/// Evaluates an expression with the height of a register tile, at most `most`, as a constant.
+macro_rules! with_height {
+    ($height:expr, $most:expr, |$mr:ident| $tile:expr) => {
+        with_height!(@ $height, $most, $mr, $tile, 6 5 4 3 2)
+    };
+    (@ $height:expr, $most:expr, $mr:ident, $tile:expr, $($rows:literal)*) => {
+        match $height {
+            $($rows if const { $most >= $rows } => {
+                const $mr: usize = $rows;
+                $tile
+            })*
+            _ => {
+                const $mr: usize = 1;
+                $tile
+            }
+        }
+    };
+}
+pub(super) use with_height;
+
 /// The columns of a register tile.
 const fn nr<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>() -> usize {
     if E::NARROW { PANEL } else { <T::Tile<S>>::NR }
@@ -196,20 +216,15 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         let mut row = self.rows.start;
         while row < self.rows.end {
             let soon = next.take(share);
-            let height = tile_height(self.rows.end - row, mr::<S, T>());
-            match height {
-                // Of wide tiles, the half of a panel is a small part.
-                6 if const { mr::<S, T>() >= 6 && T::HALVES && P <= 2 }
-                    && self.gemm.n - column <= P * PANEL - PANEL / 2 =>
-                {
-                    self.tile::<S, 6, P, true>(s, a, c, [row, column], soon);
-                }
-                6 if const { mr::<S, T>() >= 6 } => self.tile::<S, 6, P, false>(s, a, c, [row, column], soon),
-                5 if const { mr::<S, T>() >= 5 } => self.tile::<S, 5, P, false>(s, a, c, [row, column], soon),
-                4 if const { mr::<S, T>() >= 4 } => self.tile::<S, 4, P, false>(s, a, c, [row, column], soon),
-                3 if const { mr::<S, T>() >= 3 } => self.tile::<S, 3, P, false>(s, a, c, [row, column], soon),
-                2 if const { mr::<S, T>() >= 2 } => self.tile::<S, 2, P, false>(s, a, c, [row, column], soon),
-                _ => self.tile::<S, 1, P, false>(s, a, c, [row, column], soon),
+            let (height, at) = (tile_height(self.rows.end - row, mr::<S, T>()), [row, column]);
+            // Of wide tiles, the half of a panel is a small part.
+            if const { mr::<S, T>() >= 6 && T::HALVES && P <= 2 }
+                && height == 6
+                && self.gemm.n - column <= P * PANEL - PANEL / 2
+            {
+                self.tile::<S, 6, P, true>(s, a, c, at, soon);
+            } else {
+                with_height!(height, mr::<S, T>(), |MR| self.tile::<S, MR, P, false>(s, a, c, at, soon));
             }
             row += height;
         }

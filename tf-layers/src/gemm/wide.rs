@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::epilogue::Tile;
 use super::lhs::LhsRows;
-use super::macro_kernel::tile_height;
+use super::macro_kernel::{tile_height, with_height};
 use super::{Epilogue, Gemm};
 use crate::checked::{element, part};
 use crate::simd::{Accumulator, Accumulators, MAX_MR, MulAdd, PANEL, Segment, Simd, WideOperands};
@@ -76,14 +76,7 @@ impl<'r, 'a, S: Simd, T: MulAdd, E: Epilogue<T::Acc>> Wide<'r, 'a, S, T, E> {
             let mut one = Segment::EMPTY;
             let segments = a.segments(row, height, block.k.clone(), &mut one);
             self.operands.widen_rows(s, self.gemm.setup, height, block.k.start, segments);
-            match height {
-                6 => self.tiles::<6>(s, block, row, segments, c),
-                5 => self.tiles::<5>(s, block, row, segments, c),
-                4 => self.tiles::<4>(s, block, row, segments, c),
-                3 => self.tiles::<3>(s, block, row, segments, c),
-                2 => self.tiles::<2>(s, block, row, segments, c),
-                _ => self.tiles::<1>(s, block, row, segments, c),
-            }
+            with_height!(height, MAX_MR, |MR| self.tiles::<MR>(s, block, row, segments, c));
             row += height;
         }
     }

@@ -173,18 +173,16 @@ impl Stencil {
             for _ in 0..self.taps[0] {
                 let mut weights = [s.splat(0.0); V];
                 for v in 0..if R::WEIGHTED { V } else { 0 } {
-                    let (at, half) = (w_tap.wrapping_add(v * vector), HALF && v + 1 == V);
-                    debug_assert!(within(w.as_ptr(), w.len(), at, lanes::<S>(half)));
                     // SAFETY: the vectors of the last tap end within w, and this tap is not after it.
-                    weights[v] = unsafe { load(s, at, half) };
+                    weights[v] = unsafe { load(s, w, w_tap.wrapping_add(v * vector), HALF && v + 1 == V) };
                 }
                 let mut pixel = x_tap;
                 for m in 0..M {
                     for v in 0..V {
-                        let (at, half) = (pixel.wrapping_add(v * vector), HALF && v + 1 == V);
-                        debug_assert!(within(x.as_ptr(), x.len(), at, lanes::<S>(half)));
+                        let half = HALF && v + 1 == V;
                         // SAFETY: the last tap of the last pixel ends within x, and this one is not after it.
-                        sums[m][v] = R::add(s, unsafe { load(s, at, half) }, weights[v], sums[m][v], half);
+                        let x = unsafe { load(s, x, pixel.wrapping_add(v * vector), half) };
+                        sums[m][v] = R::add(s, x, weights[v], sums[m][v], half);
                     }
                     pixel = pixel.wrapping_add(self.pixel);
                 }
@@ -223,20 +221,18 @@ impl Stencil {
             let (mut weights, mut w_tap) = ([[s.splat(0.0); V]; K], w_line);
             for tap in 0..K {
                 for v in 0..V {
-                    let (at, half) = (w_tap.wrapping_add(v * vector), HALF && v + 1 == V);
-                    debug_assert!(within(w.as_ptr(), w.len(), at, lanes::<S>(half)));
+                    let half = HALF && v + 1 == V;
                     // SAFETY: no tap is after the last one.
-                    weights[tap][v] = unsafe { load(s, at, half) };
+                    weights[tap][v] = unsafe { load(s, w, w_tap.wrapping_add(v * vector), half) };
                 }
                 w_tap = w_tap.wrapping_add(self.taps[2]);
             }
             let mut pixel = x_line;
             for column in 0..M + K - 1 {
                 for v in 0..V {
-                    let (at, half) = (pixel.wrapping_add(v * vector), HALF && v + 1 == V);
-                    debug_assert!(within(x.as_ptr(), x.len(), at, lanes::<S>(half)));
+                    let half = HALF && v + 1 == V;
                     // SAFETY: the last column is the last tap of the last pixel.
-                    let x = unsafe { load(s, at, half) };
+                    let x = unsafe { load(s, x, pixel.wrapping_add(v * vector), half) };
                     for m in 0..M {
                         if column >= m && column - m < K {
                             sums[m][v] = R::add(s, x, weights[column - m][v], sums[m][v], half);
@@ -257,12 +253,13 @@ const fn lanes<S: Simd>(half: bool) -> usize {
     if half { S::LANES / 2 } else { S::LANES }
 }
 
-/// Loads a vector, or the first half of one.
+/// Loads the vector of `x` at `at`, or the first half of one.
 ///
 /// # Safety
-/// As many floats must be readable at `x`. Only an instruction set with `HALVES` has halves.
+/// The vector or its half must be within `x`. Only an instruction set with `HALVES` has halves.
 #[inline(always)]
-unsafe fn load<S: Simd>(s: S, x: *const f32, half: bool) -> S::F32 {
+unsafe fn load<S: Simd>(s: S, x: &[f32], at: *const f32, half: bool) -> S::F32 {
+    debug_assert!(within(x.as_ptr(), x.len(), at, lanes::<S>(half)));
     // SAFETY: by the caller's contract.
-    unsafe { if half { s.load_half_ptr(x) } else { s.load_ptr(x) } }
+    unsafe { if half { s.load_half_ptr(at) } else { s.load_ptr(at) } }
 }
