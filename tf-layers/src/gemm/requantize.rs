@@ -36,8 +36,8 @@ impl Rounding {
         let high = s.splat(self.high as f32);
         let mut ints = [s.isplat(0); 4];
         for i in 0..4 {
-            // With the bound on the left, NaN stays NaN. As what is below the range of `i32`, it becomes the least integer.
-            ints[i] = s.to_i32(s.min(high, x[i]));
+            // With the bound on the left, NaN stays NaN.
+            ints[i] = s.to_i32_or_min(s.min(high, x[i]));
         }
         let offset = self.zero_point + i32::from(self.flip);
         let least = self.low + offset;

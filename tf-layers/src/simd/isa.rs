@@ -24,6 +24,10 @@ enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "aarch64")]
+    NeonI8mm,
+    #[cfg(target_arch = "aarch64")]
+    NeonDotprod,
+    #[cfg(target_arch = "aarch64")]
     Neon,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128,
@@ -45,6 +49,10 @@ const KINDS: &[Kind] = &[
     #[cfg(target_arch = "x86_64")]
     Kind::Avx2,
     #[cfg(target_arch = "aarch64")]
+    Kind::NeonI8mm,
+    #[cfg(target_arch = "aarch64")]
+    Kind::NeonDotprod,
+    #[cfg(target_arch = "aarch64")]
     Kind::Neon,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Kind::Simd128,
@@ -52,11 +60,13 @@ const KINDS: &[Kind] = &[
 ];
 
 /// Whether the processor has a feature: detected at run time with `std`, taken from the compilation target without.
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! has {
     ($feature:tt) => {{
-        #[cfg(feature = "std")]
+        #[cfg(all(feature = "std", target_arch = "x86_64"))]
         let found = std::arch::is_x86_feature_detected!($feature);
+        #[cfg(all(feature = "std", target_arch = "aarch64"))]
+        let found = std::arch::is_aarch64_feature_detected!($feature);
         #[cfg(not(feature = "std"))]
         let found = cfg!(target_feature = $feature);
         found
@@ -80,6 +90,10 @@ impl Kind {
             Self::AvxVnni => Self::Avx2.exists() && has!("avxvnni"),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => has!("avx2") && has!("fma") && has!("f16c"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonI8mm => Self::Neon.exists() && has!("i8mm"),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDotprod => Self::Neon.exists() && has!("dotprod"),
             #[cfg(target_arch = "aarch64")]
             Self::Neon => cfg!(target_feature = "neon"),
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -117,7 +131,7 @@ impl Isa {
     /// The widest instruction set of this processor. It is detected once.
     ///
     /// With `std`, the environment variable `TF_LAYERS_ISA` (`scalar`, `avx2`, `avxvnni`, `avx512`, `avx512vnni`,
-    /// `avx512bf16`, `amx`, `neon`, `simd128`) selects another one, if the processor has it.
+    /// `avx512bf16`, `amx`, `neon`, `dotprod`, `i8mm`, `simd128`) selects another one, if the processor has it.
     #[must_use]
     #[inline]
     pub fn detect() -> Self {
@@ -165,6 +179,10 @@ impl Isa {
             Kind::AvxVnni => "avxvnni",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonI8mm => "i8mm",
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonDotprod => "dotprod",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -218,7 +236,13 @@ impl Isa {
             Kind::AvxVnni | Kind::Avx2 => unsafe { super::avx2::run(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => unsafe { super::neon::run(kernel) },
+            Kind::NeonI8mm if const { K::BYTES } => unsafe { super::neon::run_sudot(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonDotprod if const { K::BYTES } => unsafe { super::neon::run_sdot(kernel) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonI8mm | Kind::NeonDotprod | Kind::Neon => unsafe { super::neon::run(kernel) },
             // SAFETY: as above.
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Kind::Simd128 => unsafe { super::wasm::run(kernel) },

@@ -222,6 +222,19 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize, co
         // SAFETY: every array has STEP elements; panels are padded with zeros to a whole row.
         sums = unsafe { step::<S, T, MR, P, HALF>(s, ready, 0, rows, panels, sums) };
     }
+    if const { T::BYTES && S::OFFSETS } {
+        // Once for all rows of the tile.
+        for j in 0..P {
+            let mut offset = T::Acc::zero(s);
+            for p in 0..k.div_ceil(T::STEP) {
+                // SAFETY: every panel has whole rows for k elements.
+                offset = T::add_offset(s, unsafe { row::<S, T>(s, panels[j], p) }, offset);
+            }
+            for i in 0..MR {
+                sums[i][j] = T::Acc::add(s, sums[i][j], offset);
+            }
+        }
+    }
     sums
 }
 

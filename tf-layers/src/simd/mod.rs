@@ -107,7 +107,7 @@ pub(crate) const MAX_NR: usize = 4 * PANEL;
 pub(crate) trait Kernel {
     type Output;
     /// Whether it uses `Simd::dot`. Other kernels are not compiled again for instruction sets that only add dot products.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
     const BYTES: bool = false;
     /// Whether it uses `Simd::dot_bf16` or `Simd::round_bf16`. It is compiled for instruction sets that have them, and for
     /// [`Portable`], which others run.
@@ -135,9 +135,10 @@ pub(crate) trait Simd: Copy {
     const BF16: bool = false;
     /// Whether products of bytes with many rows widen their operands to 16 bits first and use `dot_pairs`.
     const WIDENS: bool = false;
-    /// Whether `pack_bytes` packs integers with saturation, so that they need not be clamped one vector at a time. Then
-    /// `to_i32` gives `i32::MIN` for NaN and for numbers below the range of `i32`.
+    /// Whether `pack_bytes` packs integers with saturation, so that they need not be clamped one vector at a time.
     const PACKS: bool = false;
+    /// Whether `dot` multiplies bytes less 128, and `dot_offset` adds the rest.
+    const OFFSETS: bool = false;
     /// The rows of a register tile. `MR` by `NR` accumulators fill the registers.
     const MR: usize;
     /// The columns of a register tile: 1 or 4 panels.
@@ -190,6 +191,13 @@ pub(crate) trait Simd: Copy {
     unsafe fn weights_ptr(self, w: *const i8) -> Self::Weights;
     /// sums + Σ x·w over the four products of each column. It neither saturates nor rounds.
     fn dot(self, x: Self::Quad, w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel;
+    /// sums + 128·Σ w over the four weights of each column.
+    ///
+    /// Only called if `OFFSETS`.
+    #[inline(always)]
+    fn dot_offset(self, _w: Self::Weights, sums: Self::IntPanel) -> Self::IntPanel {
+        sums
+    }
     /// The weights at even places and those at odd places of each column, as pairs of 16-bit integers.
     ///
     /// Only called if `WIDENS`, as is `dot_pairs`.
@@ -233,7 +241,7 @@ pub(crate) trait Simd: Copy {
     /// The integers of four vectors as unsigned bytes, in the order of the rows that `interleave` takes. The 16-bit integers of
     /// `offset` are added, and then the bytes of `least` are the lower bound. Everything saturates.
     ///
-    /// Only called if `PACKS`, as is `in_order`.
+    /// Only called if `PACKS`, as are `in_order` and `to_i32_or_min`.
     #[inline(always)]
     fn pack_bytes(self, lanes: [Self::I32; 4], _offset: Self::I32, _least: Self::I32) -> Self::I32 {
         lanes[0]
@@ -315,6 +323,11 @@ pub(crate) trait Simd: Copy {
     fn float(self, a: Self::I32) -> Self::F32;
     /// Rounds each lane to the nearest integer.
     fn to_i32(self, a: Self::F32) -> Self::I32;
+    /// As `to_i32`, and `i32::MIN` for NaN and for numbers below the range of `i32`.
+    #[inline(always)]
+    fn to_i32_or_min(self, a: Self::F32) -> Self::I32 {
+        self.to_i32(a)
+    }
     fn to_f32(self, a: Self::I32) -> Self::F32;
     fn isplat(self, x: i32) -> Self::I32;
     fn iadd(self, a: Self::I32, b: Self::I32) -> Self::I32;

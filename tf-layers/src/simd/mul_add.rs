@@ -62,7 +62,6 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// The usual setup.
     const SETUP: Self::Setup;
     /// Whether it multiplies bytes, for which some instruction sets have dot products.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     const BYTES: bool;
     /// Whether it multiplies `BF16` on both sides, for which some instruction sets have dot products.
     const BF16: bool = false;
@@ -107,6 +106,17 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
         w: Self::Row<S>,
         sums: <Self::Acc as Accumulator>::Panel<S>,
     ) -> <Self::Acc as Accumulator>::Panel<S>;
+    /// Adds to the sums of every row what [`mul_add`](Self::mul_add) leaves out if it takes x less a constant.
+    ///
+    /// Only called for bytes, if `Simd::OFFSETS`.
+    #[inline(always)]
+    fn add_offset<S: Simd>(
+        _: S,
+        _: Self::Row<S>,
+        sums: <Self::Acc as Accumulator>::Panel<S>,
+    ) -> <Self::Acc as Accumulator>::Panel<S> {
+        sums
+    }
     /// As [`mul_add`](Self::mul_add) for the first half of the columns. The other sums have no meaning.
     #[inline(always)]
     fn mul_add_half<S: Simd>(
@@ -511,5 +521,9 @@ impl MulAdd for U8I8 {
     #[inline(always)]
     fn mul_add<S: Simd>(s: S, x: S::Quad, w: S::Weights, sums: S::IntPanel) -> S::IntPanel {
         s.dot(x, w, sums)
+    }
+    #[inline(always)]
+    fn add_offset<S: Simd>(s: S, w: S::Weights, sums: S::IntPanel) -> S::IntPanel {
+        s.dot_offset(w, sums)
     }
 }
