@@ -110,7 +110,7 @@ def main() -> None:
         _write(report, output)
     if not arguments.quick:
         progress("Measuring the core")
-        report.limits += [limits.measure(isa) for isa in _isas(report.widest)]
+        report.limits += [limits.measure(isa) for isa in limits.instruction_sets(report.widest)]
         _write(report, output)
         for figure in _figures(models, arguments.engines, progress):
             report.figures.append(figure)

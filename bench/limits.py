@@ -13,9 +13,14 @@ KERNELS = {
     "GEMM 512×512×512": "512x512x512 Relu",
     "Conv2D 3×3 of 28×28×128": "conv 28x28 128->128 3x3/1 groups 1",
 }
+BYTE_KERNELS = {
+    "GEMM of bytes 512×512×512": "dense of bytes 512x512x512",
+    "Conv2D of bytes, 3×3 of 28×28×128": "conv of bytes 28x28 128->128 3x3",
+}
+"""The same for bytes. Instruction sets without vectors for them have no peak rate."""
 RUNS = 5
 _LIMITS = re.compile(r"limits: ([\d.]+) GFLOP/s in registers, ([\d.]+) GB/s")
-_KERNEL = re.compile(r" ([\d.]+) ns +([\d.]+) GFLOP/s of +[\d.]+: +([\d.]+) %")
+_KERNEL = re.compile(r" ([\d.]+) ns +([\d.]+) GOP/s of +[\d.]+: +([\d.]+) %")
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class Kernel:
     samples: tuple[float, ...]
     """The fastest call of each run in nanoseconds."""
     gflops: tuple[float, ...]
-    """GFLOP/s in each run."""
+    """10⁹ operations per second in each run."""
     shares: tuple[float, ...]
     """The share of the peak rate, which each run measures right after the kernel."""
 
@@ -44,6 +49,12 @@ class Limits:
     kernels: dict[str, Kernel]
 
 
+def instruction_sets(widest: str) -> list[str]:
+    """The instruction sets to measure, the widest first. With tile registers, products of vectors are measured, too."""
+    vectors = ["avx512vnni"] if widest == "amx" else []
+    return [widest, *vectors, *(["avx2"] if widest.startswith(("avx512", "amx")) else [])]
+
+
 def measure(isa: str | None = None) -> Limits:
     """Measures the limits for an instruction set. The fastest of several runs counts, because noise only slows."""
     build(ROOT / "tf-layers", "--example", "throughput")
@@ -51,8 +62,10 @@ def measure(isa: str | None = None) -> Limits:
     found = [_LIMITS.search(run(example, "limits", isa=isa)) for _ in range(RUNS)]
     rates = [tuple(map(float, match.groups())) for match in found if match]
     kernels = {}
-    for name, part in KERNELS.items():
+    for name, part in (KERNELS | BYTE_KERNELS).items():
         matches = [_KERNEL.search(run(example, part, isa=isa)) for _ in range(RUNS)]
+        if not any(matches):
+            continue
         samples, gflops, shares = zip(*(map(float, match.groups()) for match in matches if match), strict=True)
         kernels[name] = Kernel(samples, gflops, tuple(share / 100 for share in shares))
     name = run(example, "nothing but the name", isa=isa).strip()

@@ -233,7 +233,7 @@ def _best(rows: Sequence[Row]) -> list[Row]:
 
 
 def _limits(limits: Sequence[Limits]) -> str:
-    kernels = list(limits[0].kernels)
+    kernels = list(dict.fromkeys(name for limit in limits for name in limit.kernels))
     heads = (
         "instructions",
         "multiply-adds in registers",
@@ -245,7 +245,7 @@ def _limits(limits: Sequence[Limits]) -> str:
             limit.isa,
             f"{limit.gflops:.0f} GFLOP/s",
             f"{limit.gigabytes:.1f} GB/s",
-            *(f"{limit.kernels[k].share:.0%}" for k in kernels),
+            *(f"{limit.kernels[k].share:.0%}" if k in limit.kernels else "" for k in kernels),
         )
         for limit in limits
     )

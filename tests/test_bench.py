@@ -14,7 +14,7 @@ from bench import files
 from bench.figures import Figures
 from bench.flops import flops
 from bench.goals import Goal, goals
-from bench.limits import Kernel, Limits
+from bench.limits import BYTE_KERNELS, Kernel, Limits
 from bench.models import MODELS
 from bench.picture import bars, pictures
 from bench.report import Problem, Report, duration, markdown
@@ -94,6 +94,21 @@ def test_quantized_models_are_held_against_their_float_models() -> None:
         "mnist_cnn_int8, batch 1, avx512, against its float model": (1.8, 1.8),
         "mnist_cnn_int8, batch 1, avx2, against its float model": (1.3, 1.2),
     }
+
+
+def test_kernels_of_bytes_are_held_against_the_peak_of_their_instructions() -> None:
+    floats = Kernel((50.0,), (180.0,), (0.9,))
+    integers = Kernel((20.0,), (450.0,), (0.6,))
+    name = next(iter(BYTE_KERNELS))
+    limits = [
+        Limits("amx", 200.0, 10.0, {"GEMM": floats}),
+        Limits("avx512vnni", 200.0, 10.0, {"GEMM": floats, name: integers}),
+    ]
+    found = {goal.what: (goal.bound, goal.found) for goal in goals([], "amx", limits)}
+    assert found == {"GEMM, of the peak FMA rate": (85, 90), f"{name}, of the peak VNNI rate": (70, 60)}
+    lines = markdown(dataclasses.replace(REPORT, limits=limits)).splitlines()
+    assert "| amx | 200 GFLOP/s | 10.0 GB/s | 90% |  |" in lines
+    assert "| avx512vnni | 200 GFLOP/s | 10.0 GB/s | 90% | 60% |" in lines
 
 
 def test_two_threads_are_held_against_one() -> None:

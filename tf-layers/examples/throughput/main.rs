@@ -1,7 +1,7 @@
 //! Measures the speed of the kernels: `cargo run --release --example throughput -- [part of a name]`.
 //!
-//! Matrix products and convolutions are compared with the peak rate of multiply-adds of one core, measured in the same run;
-//! for other kernels, only the time per call is printed. Set `TF_LAYERS_ISA` to select an instruction set. The name `limits`
+//! Matrix products and convolutions are compared with the peak rate of multiply-adds of one core, or of the dot products of
+//! VNNI for bytes, measured in the same run; for other kernels, only the time per call is printed. Set `TF_LAYERS_ISA` to select an instruction set. The name `limits`
 //! measures only the limits of the core.
 
 mod bandwidth;
@@ -9,10 +9,11 @@ mod bench;
 mod elementwise;
 mod peak;
 mod products;
+mod quantized;
 
 use bandwidth::bandwidth;
 use bench::Bench;
-use peak::peak;
+use peak::floats;
 use tf_layers::Isa;
 use tf_layers::nn::Activation;
 
@@ -29,7 +30,7 @@ fn measure() {
     println!("{}", isa.name());
     let bench = Bench { isa, filter: std::env::args().nth(1).unwrap_or_default() };
     if bench.wants("limits") {
-        println!("limits: {:.1} GFLOP/s in registers, {:.1} GB/s from memory", peak(isa), bandwidth());
+        println!("limits: {:.1} GFLOP/s in registers, {:.1} GB/s from memory", floats(isa), bandwidth());
     }
     for rows in [1, 64, 4096] {
         bench.mlp(rows);
@@ -95,6 +96,12 @@ fn measure() {
         [(56, 128, 1, 1), (28, 256, 1, 1), (56, 64, 2, 1), (28, 64, 1, 2)]
     {
         bench.depthwise(size, channels, stride, multiplier);
+    }
+    for (rows, k, n) in [(512, 512, 512), (196, 256, 1024), (49, 512, 2048), (1, 1024, 1024)] {
+        bench.quantized_dense(rows, k, n);
+    }
+    for (size, channels) in [(56, 64), (28, 128), (14, 256), (7, 512)] {
+        bench.quantized_conv(size, channels);
     }
     for (batch, steps, input, units) in [(1, 50, 32, 64), (32, 50, 32, 64), (1, 20, 128, 256)] {
         bench.lstm(batch, steps, input, units);
