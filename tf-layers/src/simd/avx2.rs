@@ -32,8 +32,9 @@ impl<const VNNI: bool> Simd for Avx2<VNNI> {
     // 6 × 2 accumulators leave 4 of the 16 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = PANEL;
-    // 4 × 2 accumulators leave 8 registers, because weights and inputs of bytes take twice as many without VNNI.
-    const BYTES_MR: usize = if VNNI { 6 } else { 4 };
+    // 4 × 2 accumulators leave 8 registers, because weights and inputs of bytes take twice as many without VNNI. With it, the
+    // bits to flip take the register that a sixth row would need.
+    const BYTES_MR: usize = if VNNI { 5 } else { 4 };
 
     type F32 = __m256;
     type I32 = __m256i;
