@@ -24,7 +24,13 @@ from tf2rust.ops.generator.constant import Constant, constant
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.pooling.pooling import Pooling
-from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
+from tf2rust.ops.quantized.elementwise import (
+    BINARIES,
+    function_of,
+    quantized_binary,
+    quantized_constant,
+    quantized_lookup,
+)
 from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.movement import moved_inputs, on_integers
 from tf2rust.ops.quantized.pooling import quantized_average
@@ -35,6 +41,7 @@ from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.shape.reshape import Reshape
 
 _NOT_QUANTIZED = "its result is not quantized"
+_ONE_IS_FLOAT = "one of its inputs is not quantized"
 _READ_TWICE = "its result is also read before it is quantized"
 _ONE_BY_ONE = (
     "its weights are not a constant int8 matrix, or its sums are not scaled to float32; it computes them one at a time"
@@ -345,7 +352,7 @@ class _Pass:
                 scale = self._scale(layer)
                 for reader in [r for r in self.readers.get(layer.y, ()) if r not in seen]:
                     seen.add(reader)
-                    general = scale if isinstance(scale, str) else f"{reader.kind} has no form on integers"
+                    general = scale if isinstance(scale, str) else self._left(reader)
                     yield Departure(reader, self.reasons.get(reader, general))
                 if layer.y in self.kept:
                     yield Departure(layer, "the model's output is float32")
@@ -353,3 +360,12 @@ class _Pass:
                 yield Departure(layer, _ONE_BY_ONE)
             elif layer in self.reasons and not any(v in self.integers for v in layer.inputs):
                 yield Departure(layer, self.reasons[layer])
+
+    def _left(self, layer: Layer) -> str:
+        """The reason why a layer that reads dequantized integers is still there if no other is known."""
+        known = [self.integers[value] for value in layer.inputs if value in self.integers]
+        whole = len(known) == len(layer.inputs)
+        if moved_inputs(layer) or function_of(layer) is not None or (isinstance(layer, Binary) and layer.function in BINARIES):
+            return _NOT_QUANTIZED if whole else _ONE_IS_FLOAT
+        found = self._form(layer, layer.y, known[0][1]) if whole else None
+        return _NOT_QUANTIZED if isinstance(found, list) else found or f"{layer.kind} has no form on integers"

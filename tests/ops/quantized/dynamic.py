@@ -57,9 +57,9 @@ def _shared(g: Quantized) -> list[str]:
     return [product(g, x, weights(10, 6, seed=seed), EACH) for seed in (1, 2, 3)]
 
 
-def _activated(op: str, bias: bool = True) -> Build:
+def _activated(op: str, bias: bool = True, **options: Any) -> Build:
     def build(g: Quantized) -> str:
-        made = dense(bias=bias)(g)
+        made = dense(bias=bias, **options)(g)
         assert isinstance(made, str)
         return g.op(op, made)
 
@@ -105,7 +105,7 @@ def _integers_end(g: Quantized) -> str:
 
 
 _BOTH = "DynamicQuantizeLinear DynamicQuantizedDense"
-_SINGLY = "DynamicQuantizeLinear MatMulInteger Multiply Cast Multiply"
+_WIDE = f"{_BOTH} DynamicQuantizedDense Dense"
 GRAPHS: dict[str, Graph] = {
     "dynamic": quantized(_BOTH, dense()),
     "dynamic_each_column": quantized(_BOTH, dense(scales=EACH, zero=np.zeros(6))),
@@ -126,7 +126,12 @@ GRAPHS: dict[str, Graph] = {
     "dynamic_constant_scale": quantized("DynamicQuantizedDense", _static("uint8")),
     "dynamic_signed": quantized("DynamicQuantizedDense", _static("int8")),
     "dynamic_without_zeros": quantized("DynamicQuantizedDense", _without_zeros),
-    "dynamic_wide_kernel": quantized(_SINGLY, _unsigned(90), MatMulInteger=_NOT_SCALED),
+    **{f"dynamic_wide_kernel_{zero}": quantized(_WIDE, _unsigned(zero)) for zero in (0, 90, 255)},
+    "dynamic_wide_signed": quantized(_WIDE, dense(kernel=small(10, 6, dtype="int8"), zero=-100, bias=True)),
+    "dynamic_wide_zero_each_column": quantized(
+        _WIDE, dense(kernel=small(10, 6), zero=integers(6, low=0, high=256), scales=EACH)
+    ),
+    "dynamic_wide_relu": quantized(_WIDE, _activated("Relu", kernel=small(10, 6), zero=100)),
     "dynamic_two_inputs": quantized(
         "DynamicQuantizeLinear DynamicQuantizeLinear MatMulInteger Cast Multiply Multiply",
         _two_inputs,
