@@ -100,7 +100,7 @@ def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
             "which is not supported; convert the original model."
         )
     name = graph.tensors[operator.outputs[0]].name + b"/shape"
-    operator.inputs = [_append_constant(model, graph, np.array(shape, np.int32), name), kernel, x, bias]
+    operator.inputs = [append_constant(model, graph, np.array(shape, np.int32), name), kernel, x, bias]
     operator.builtinOptionsType = schema.BuiltinOptions.TransposeConvOptions
     operator.builtinOptions = schema.TransposeConvOptionsT(
         padding=schema.Padding.SAME if padding == 1 else schema.Padding.VALID,
@@ -206,7 +206,7 @@ def _dequantize(model: Any, chosen: Callable[[Any, Any, Any], bool]) -> bool:
                     continue
                 if index not in floats:
                     array, name = _dequantized(model, graph.tensors[index]), graph.tensors[index].name
-                    floats[index] = index if array is None else _append_constant(model, graph, array, name)
+                    floats[index] = index if array is None else append_constant(model, graph, array, name)
                 inputs[place] = floats[index]
             if inputs != list(operator.inputs):
                 operator.inputs, changes = inputs, True
@@ -248,7 +248,7 @@ def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
         return np.asarray((stored.reshape(shape).astype(np.int64) - zero) * scale, np.float32)
 
 
-def _append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
+def append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
     """Adds a float32 or int32 constant to a graph. Returns its number."""
     schema = tflite_schema()
     types = {np.dtype(np.float32): schema.TensorType.FLOAT32, np.dtype(np.int32): schema.TensorType.INT32}
