@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.conv.dynamic import DynamicConv
 from tf2rust.ops.core.activation import LINEAR
 from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
@@ -46,12 +47,17 @@ _READ_TWICE = "its result is also read before it is quantized"
 _ONE_BY_ONE = (
     "its weights are not a constant int8 matrix, or its sums are not scaled to float32; it computes them one at a time"
 )
+_CONVOLVED = "its weights are not constant, or its sums are not scaled to float32; it computes them one at a time"
 
 
 def to_integers(graph: LayerGraph) -> None:
     """Replaces layers by their forms on 8-bit integers, and records where the graph leaves the integers."""
-    if any(isinstance(layer, (Quantization, MatMulInteger)) for layer in graph.layers):
+    if any(isinstance(layer, (Quantization, MatMulInteger)) or _convolves_integers(layer) for layer in graph.layers):
         _Pass(graph).run()
+
+
+def _convolves_integers(layer: Layer) -> bool:
+    return isinstance(layer, DynamicConv) and layer.y.dtype == "int32"
 
 
 class _Pass:
@@ -358,6 +364,8 @@ class _Pass:
                     yield Departure(layer, "the model's output is float32")
             elif isinstance(layer, MatMulInteger):
                 yield Departure(layer, _ONE_BY_ONE)
+            elif _convolves_integers(layer):
+                yield Departure(layer, _CONVOLVED)
             elif layer in self.reasons and not any(v in self.integers for v in layer.inputs):
                 yield Departure(layer, self.reasons[layer])
 
