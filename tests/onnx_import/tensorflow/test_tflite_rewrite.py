@@ -157,6 +157,35 @@ def test_agrees_with_the_interpreter(name: str, tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+def test_biases_have_the_scale_of_the_sums(tmp_path: Path) -> None:
+    """TFLite's kernels read no scale of a bias, and a bias that two layers share has that of one of them."""
+    keras, tf = library("keras"), library("tensorflow")
+    x = keras.Input((6, 5, 4), batch_size=1)
+    y = keras.layers.Conv2D(5, 3, bias_initializer="glorot_normal")(x)
+    y = keras.layers.DepthwiseConv2D(3, bias_initializer="glorot_normal")(y)
+    model = keras.Model(x, keras.layers.Dense(3, bias_initializer="glorot_normal")(keras.layers.Flatten()(y)))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample] for sample in RNG.normal(size=(8, 1, 6, 5, 4)).astype("f4"))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with quiet():
+        content = converter.convert()
+
+    def with_other_scales(model: Any) -> None:
+        for tensor in model.subgraphs[0].tensors:
+            if tensor.type == _schema().TensorType.INT32 and tensor.quantization.scale is not None:
+                tensor.quantization.scale = np.asarray(tensor.quantization.scale) * 3
+
+    found = []
+    for number, part in enumerate((content, _edited(content, with_other_scales))):
+        path = tmp_path / f"{number}.tflite"
+        path.write_bytes(part)
+        proto = load_tensorflow(path).proto
+        feeds = {proto.graph.input[0].name: np.linspace(-2, 2, 120, dtype=np.float32).reshape(1, 6, 5, 4)}
+        found.append(onnxruntime.InferenceSession(proto.SerializeToString()).run(None, feeds)[0])
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
 def test_the_cases_are_what_they_claim() -> None:
     def sparsity(content: bytes) -> list[Any]:
         (graph,) = _schema().ModelT.InitFromPackedBuf(content, 0).subgraphs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ TRANSPOSE_CONV_BIAS = "Convolution2DTransposeBias"
 
 _IDENTIFIER = b"TFL3"
 _MAX_DENSE_ELEMENTS = 1 << 28
+_SAME_SCALE = 1e-3
+"""The relative difference of two scales that are the same up to the rounding of converters."""
 
 
 def check_quantization(content: bytes) -> None:
@@ -165,6 +168,53 @@ def _dense(tensor: Any, data: Any) -> np.ndarray:
     except (ValueError, IndexError, KeyError, TypeError, AttributeError) as error:
         raise damaged from error
     return dense
+
+
+def with_bias_scales(content: bytes) -> bytes:
+    """Gives biases of integer products the scale of the sums, which is what TFLite's kernels take them for.
+
+    Converters store equal biases of two layers once, with the scale of one of them. Returns ``content`` itself if all
+    scales are those of the sums.
+    """
+    schema = tflite_schema()
+    ops, types = schema.BuiltinOperator, schema.TensorType
+    operands = {
+        **dict.fromkeys((ops.CONV_2D, ops.DEPTHWISE_CONV_2D, ops.FULLY_CONNECTED), (0, 1, 2)),
+        ops.TRANSPOSE_CONV: (2, 1, 3),
+    }
+    model, changes = schema.ModelT.InitFromPackedBuf(content, 0), False
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            places = operands.get(builtin_number(model.operatorCodes[operator.opcodeIndex]))
+            if places is None or len(operator.inputs) <= max(places) or int(operator.inputs[places[2]]) < 0:
+                continue
+            x, kernel, bias = (graph.tensors[int(operator.inputs[place])] for place in places)
+            scales = [_scales(tensor) for tensor in (x, kernel, bias)]
+            if bias.type not in (types.INT32, types.INT64) or any(array is None for array in scales):
+                continue
+            wanted = scales[0] * scales[1]
+            if scales[0].size == 1 and not np.allclose(scales[2], wanted, rtol=_SAME_SCALE, atol=0):
+                own = _with_scales(bias, wanted)
+                graph.tensors.append(own)
+                inputs = [int(index) for index in operator.inputs]
+                inputs[places[2]], changes = len(graph.tensors) - 1, True
+                operator.inputs = inputs
+                own.name = unused_name(text_of(bias.name), {text_of(t.name) for t in graph.tensors}).encode()
+    return packed(model) if changes else content
+
+
+def _scales(tensor: Any) -> np.ndarray | None:
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return None
+    return np.asarray(quantization.scale, np.float32)
+
+
+def _with_scales(tensor: Any, scales: np.ndarray) -> Any:
+    """A tensor with the same contents and other scales, along its first axis if there are several."""
+    schema, made = tflite_schema(), copy(tensor)
+    made.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=np.zeros(scales.size, np.int64))
+    return made
 
 
 def with_floats(content: bytes) -> tuple[bytes, bytes]:
