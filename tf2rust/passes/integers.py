@@ -40,6 +40,7 @@ from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, Quantization
 from tf2rust.ops.quantized.scale import Scale, single_scale
 from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose
 
 _NOT_QUANTIZED = "its result is not quantized"
 _ONE_IS_FLOAT = "one of its inputs is not quantized"
@@ -356,7 +357,9 @@ class _Pass:
         for layer in self.layers:
             if isinstance(layer, DequantizeLinear):
                 scale = self._scale(layer)
-                for reader in [r for r in self.readers.get(layer.y, ()) if r not in seen]:
+                for reader in self._computing(layer.y):
+                    if reader in seen:
+                        continue
                     seen.add(reader)
                     general = scale if isinstance(scale, str) else self._left(reader)
                     yield Departure(reader, self.reasons.get(reader, general))
@@ -369,11 +372,20 @@ class _Pass:
             elif layer in self.reasons and not any(v in self.integers for v in layer.inputs):
                 yield Departure(layer, self.reasons[layer])
 
+    def _computing(self, value: Value) -> Iterator[Layer]:
+        """The layers that read ``value``, or its elements in another arrangement."""
+        for reader in self.readers.get(value, ()):
+            if isinstance(reader, (Reshape, Transpose)) and reader.y not in self.kept:
+                yield from self._computing(reader.y)
+            else:
+                yield reader
+
     def _left(self, layer: Layer) -> str:
         """The reason why a layer that reads dequantized integers is still there if no other is known."""
         known = [self.integers[value] for value in layer.inputs if value in self.integers]
         whole = len(known) == len(layer.inputs)
-        if moved_inputs(layer) or function_of(layer) is not None or (isinstance(layer, Binary) and layer.function in BINARIES):
+        has_form = isinstance(layer, Binary) and layer.function in BINARIES
+        if has_form or moved_inputs(layer) or function_of(layer) is not None:
             return _NOT_QUANTIZED if whole else _ONE_IS_FLOAT
         found = self._form(layer, layer.y, known[0][1]) if whole else None
         return _NOT_QUANTIZED if isinstance(found, list) else found or f"{layer.kind} has no form on integers"

@@ -111,7 +111,7 @@ NODES = {
     **{
         f"{mode}_{dtype}_{opset}": node(
             "Resize", integers(1, 2, 6, 8, low=low, high=low + 256, dtype=dtype), *([] if opset == 10 else [WHOLE]),
-            const([1, 1, 2, 1.5], "float32"), mode=mode, opset=opset,
+            const([1, 1, 2, 2], "float32"), mode=mode, opset=opset,
         )
         for mode in ("nearest", "linear")
         for opset in (10, 13, 19)

@@ -87,14 +87,13 @@ def _dilated(model: Any, graph: Any) -> Iterator[_Dilated]:
         rank = 3 if between else 4
         if any(len(graph.tensors[int(end)].shape) != rank for end in (first.inputs[0], last.outputs[0])):
             continue
-        blocks, paddings, crops = (
-            [_integers(model, graph, operator.inputs[i]) for operator in (first, last)] for i in (1, 2, 2)
-        )
-        if any(array is None for array in (*blocks, *paddings)) or not np.array_equal(*blocks):
+        block, paddings = (_integers(model, graph, first.inputs[i]) for i in (1, 2))
+        same, crops = (_integers(model, graph, last.inputs[i]) for i in (1, 2))
+        if block is None or paddings is None or same is None or crops is None or not np.array_equal(block, same):
             continue
-        left = paddings[0].reshape(-1, 2) - crops[1].reshape(-1, 2)
+        left = paddings.reshape(-1, 2) - crops.reshape(-1, 2)
         if len(left) == rank - 2 and (left >= 0).all():
-            yield _Dilated(first, tuple(between), conv, last, blocks[0].reshape(-1), left)
+            yield _Dilated(first, tuple(between), conv, last, block, left)
 
 
 def _is_plain(conv: Any) -> bool:

@@ -189,11 +189,11 @@ def with_bias_scales(content: bytes) -> bytes:
             if places is None or len(operator.inputs) <= max(places) or int(operator.inputs[places[2]]) < 0:
                 continue
             x, kernel, bias = (graph.tensors[int(operator.inputs[place])] for place in places)
-            scales = [_scales(tensor) for tensor in (x, kernel, bias)]
-            if bias.type not in (types.INT32, types.INT64) or any(array is None for array in scales):
+            of_x, of_kernel, of_bias = (_scales(tensor) for tensor in (x, kernel, bias))
+            if bias.type not in (types.INT32, types.INT64) or of_x is None or of_kernel is None or of_bias is None:
                 continue
-            wanted = scales[0] * scales[1]
-            if scales[0].size == 1 and not np.allclose(scales[2], wanted, rtol=_SAME_SCALE, atol=0):
+            wanted = of_x * of_kernel
+            if of_x.size == 1 and not np.allclose(of_bias, wanted, rtol=_SAME_SCALE, atol=0):
                 own = _with_scales(bias, wanted)
                 graph.tensors.append(own)
                 inputs = [int(index) for index in operator.inputs]

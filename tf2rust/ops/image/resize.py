@@ -245,7 +245,7 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> RuleResult:
-    """The nearest integers are chosen. Others are interpolated in float32 and rounded toward zero, as in ONNX Runtime."""
+    """Integers are chosen or, between two, interpolated in float32 and rounded toward zero, as by ONNX Runtime."""
     x, y, node = b.value(m["x"]), b.value(m.y), m.root
     mode, crops = node.attr("mode", "nearest"), node.attr("coordinate_transformation_mode", "") == _CROP
     chosen = mode == "nearest" and not crops and _target_by_data(node, b.infos) is None

@@ -74,6 +74,8 @@ def dynamic_quantized_conv(m: Match, b: Builder) -> RuleResult:
         return m.reject("it is not a convolution of 8-bit integers that is scaled in float32")
     if scale.dtype != "float32" or scale.shape not in ((), (1,)):
         return m.reject("the scale of its input is not a single float32 number")
+    if given is not None and b.value(given).shape not in ((), (1,)):
+        return m.reject("its input has more than one zero point")
     per_filter = (kernel.shape[0], *(1,) * (kernel.ndim - 2))
     if scales.dtype != np.float32 or (scales.size != 1 and scales.shape[-len(per_filter) :] != per_filter):
         return m.reject("its kernel does not have one float32 scale, or one per filter")
@@ -88,7 +90,7 @@ def dynamic_quantized_conv(m: Match, b: Builder) -> RuleResult:
     first = DequantizeLinear(axis=0, block=0, inputs=inputs, outputs=[real])
     each = np.ascontiguousarray(np.broadcast_to(scales.reshape(-1), kernel.shape[:1]))
     made = convolution(m, b, real, y, numbers, None, each, sums)
-    return made if isinstance(made, Mismatch) else [first, *made]
+    return made if isinstance(made, Mismatch) else [first, *([made] if isinstance(made, Layer) else made)]
 
 
 _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")

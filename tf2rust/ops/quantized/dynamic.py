@@ -169,9 +169,7 @@ def _product(kernel: np.ndarray, scales: np.ndarray, operands: Sequence[Value], 
     return DynamicQuantizedDense(kernel=kernel, sums=sums, scales=scales, inputs=list(operands), outputs=[y])
 
 
-def _int8_kernel(
-    kernel: np.ndarray, infos: ValueInfos, given: ir.Value | None
-) -> tuple[np.ndarray, np.ndarray] | str:
+def _int8_kernel(kernel: np.ndarray, infos: ValueInfos, given: ir.Value | None) -> tuple[np.ndarray, np.ndarray] | str:
     """The kernel minus its zero points as an int8 matrix, and what is to be added to each column; or the reason why
     there is none.
 

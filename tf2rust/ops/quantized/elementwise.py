@@ -115,8 +115,8 @@ def quantized_binary(
 def quantized_constant(layer: Binary, dtype: str) -> tuple[np.ndarray, Scale] | str:
     """The constant operand as integers of ``dtype``, or the reason why it has no such integers.
 
-    Their zero point is the integer in the middle, 0 or 128, or the next one for which the integers fit, whatever that of
-    the model's constant is.
+    Their zero point is the integer in the middle, 0 or 128, or the next one for which the integers fit, whatever that
+    of the model's constant is.
     """
     if layer.constant is None or layer.scale is None:
         return "its constant is not quantized with one scale"
