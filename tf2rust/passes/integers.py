@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
+from tf2rust.ops.conv.dynamic import DynamicConv
 from tf2rust.ops.core.activation import LINEAR
 from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
@@ -24,7 +25,13 @@ from tf2rust.ops.generator.constant import Constant, constant
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.pooling.pooling import Pooling
-from tf2rust.ops.quantized.elementwise import function_of, quantized_binary, quantized_constant, quantized_lookup
+from tf2rust.ops.quantized.elementwise import (
+    BINARIES,
+    function_of,
+    quantized_binary,
+    quantized_constant,
+    quantized_lookup,
+)
 from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.movement import moved_inputs, on_integers
 from tf2rust.ops.quantized.pooling import quantized_average
@@ -33,18 +40,25 @@ from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, Quantization
 from tf2rust.ops.quantized.scale import Scale, single_scale
 from tf2rust.ops.reduction.reduce import Reduce
 from tf2rust.ops.shape.reshape import Reshape
+from tf2rust.ops.shape.transpose import Transpose
 
 _NOT_QUANTIZED = "its result is not quantized"
+_ONE_IS_FLOAT = "one of its inputs is not quantized"
 _READ_TWICE = "its result is also read before it is quantized"
 _ONE_BY_ONE = (
     "its weights are not a constant int8 matrix, or its sums are not scaled to float32; it computes them one at a time"
 )
+_CONVOLVED = "its weights are not constant, or its sums are not scaled to float32; it computes them one at a time"
 
 
 def to_integers(graph: LayerGraph) -> None:
     """Replaces layers by their forms on 8-bit integers, and records where the graph leaves the integers."""
-    if any(isinstance(layer, (Quantization, MatMulInteger)) for layer in graph.layers):
+    if any(isinstance(layer, (Quantization, MatMulInteger)) or _convolves_integers(layer) for layer in graph.layers):
         _Pass(graph).run()
+
+
+def _convolves_integers(layer: Layer) -> bool:
+    return isinstance(layer, DynamicConv) and layer.y.dtype == "int32"
 
 
 class _Pass:
@@ -343,13 +357,35 @@ class _Pass:
         for layer in self.layers:
             if isinstance(layer, DequantizeLinear):
                 scale = self._scale(layer)
-                for reader in [r for r in self.readers.get(layer.y, ()) if r not in seen]:
+                for reader in self._computing(layer.y):
+                    if reader in seen:
+                        continue
                     seen.add(reader)
-                    general = scale if isinstance(scale, str) else f"{reader.kind} has no form on integers"
+                    general = scale if isinstance(scale, str) else self._left(reader)
                     yield Departure(reader, self.reasons.get(reader, general))
                 if layer.y in self.kept:
                     yield Departure(layer, "the model's output is float32")
             elif isinstance(layer, MatMulInteger):
                 yield Departure(layer, _ONE_BY_ONE)
+            elif _convolves_integers(layer):
+                yield Departure(layer, _CONVOLVED)
             elif layer in self.reasons and not any(v in self.integers for v in layer.inputs):
                 yield Departure(layer, self.reasons[layer])
+
+    def _computing(self, value: Value) -> Iterator[Layer]:
+        """The layers that read ``value``, or its elements in another arrangement."""
+        for reader in self.readers.get(value, ()):
+            if isinstance(reader, (Reshape, Transpose)) and reader.y not in self.kept:
+                yield from self._computing(reader.y)
+            else:
+                yield reader
+
+    def _left(self, layer: Layer) -> str:
+        """The reason why a layer that reads dequantized integers is still there if no other is known."""
+        known = [self.integers[value] for value in layer.inputs if value in self.integers]
+        whole = len(known) == len(layer.inputs)
+        has_form = isinstance(layer, Binary) and layer.function in BINARIES
+        if has_form or moved_inputs(layer) or function_of(layer) is not None:
+            return _NOT_QUANTIZED if whole else _ONE_IS_FLOAT
+        found = self._form(layer, layer.y, known[0][1]) if whole else None
+        return _NOT_QUANTIZED if isinstance(found, list) else found or f"{layer.kind} has no form on integers"

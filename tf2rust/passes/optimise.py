@@ -12,6 +12,7 @@ from tf2rust.passes.integers import to_integers
 from tf2rust.passes.layout import cancel_transposes
 from tf2rust.passes.rounding import round_products, store_rounded
 from tf2rust.passes.simplify import own_outputs, simplify
+from tf2rust.passes.small_weights import keep_integers
 from tf2rust.passes.text import add_text_borders
 
 
@@ -43,4 +44,5 @@ def _optimise(graph: LayerGraph, owned: int | None = None) -> LayerGraph:
     graph = fuse(graph)
     store_rounded(graph)
     to_integers(graph)
+    keep_integers(graph)
     return graph

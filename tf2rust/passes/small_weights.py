@@ -1,6 +1,6 @@
 """Layers whose large weights were rounded store them in the dtype that they were rounded to.
 
-The pass runs last, after all fusions. It recognises rounded weights by their values, so a layer whose weights another
+The passes run last, after all fusions. They recognise rounded weights by their values, so a layer whose weights another
 pass has changed keeps float32.
 """
 
@@ -13,6 +13,7 @@ from tf2rust.ops.core.layer import Layer, LayerGraph
 from tf2rust.ops.core.small_weights import FEWEST, stored
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.dense import Dense
+from tf2rust.ops.quantized.products import integers_of
 
 _FUSED = "another layer is a part of its weights"
 _WINOGRAD = "it uses Winograd's algorithm, which needs float32 weights"
@@ -35,6 +36,20 @@ def store_small(graph: LayerGraph, dtype: str) -> tuple[list[Layer], dict[Layer,
     return small, reasons
 
 
+def keep_integers(graph: LayerGraph) -> None:
+    """Stores the kernels of quantized models as int8 in layers that compute in float32, if the models have them so."""
+    for layer in graph.layers:
+        if not isinstance(layer, (Dense, Conv)) or layer.scales is None or not takes_small(layer):
+            continue
+        if layer.kernel.dtype == np.float32 and layer.kernel.size >= FEWEST and not _gains_by_floats(layer):
+            integers = integers_of(layer.kernel, layer.scales)
+            layer.kernel = layer.kernel if integers is None else integers
+
+
+def _gains_by_floats(layer: Dense | Conv) -> bool:
+    return isinstance(layer, Conv) and layer.winograd and layer.kernel.size < _FEWEST_OF_WINOGRAD
+
+
 def takes_small(layer: Dense | Conv) -> bool:
     """Whether the layer can have a kernel of another dtype than float32."""
     return isinstance(layer, Dense) or (layer.rank < 3 and not layer.depthwise)
@@ -51,7 +66,7 @@ def _store(layer: Layer, dtype: str) -> str:
         kernel = layer.kernel
         if kernel.dtype != np.float32 or kernel.size < FEWEST:
             return ""
-        if isinstance(layer, Conv) and layer.winograd and kernel.size < _FEWEST_OF_WINOGRAD:
+        if _gains_by_floats(layer):
             return _WINOGRAD
         found = stored(kernel, dtype, kernel.ndim - 1)
         if found is None:

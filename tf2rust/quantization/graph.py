@@ -40,7 +40,7 @@ def _refuse_quantized(proto: onnx.ModelProto) -> None:
     if quantized is not None:
         raise ConversionError(
             f"The model is quantized already: node `{brief(node_label(quantized))}` is a {quantized.op_type}; convert "
-            "it without --quantize and --weights, or give the float model that it was made from."
+            "it without --quantize, --weights and --precision, or give the float model that it was made from."
         )
 
 

@@ -84,6 +84,14 @@ def _as_custom(model: Any) -> None:
     )
 
 
+def _dilated(layer: str, shape: tuple[int, ...] = (9, 8, 4), **options: Any) -> bytes:
+    """A dilated convolution over a free batch, which TFLite's converter leaves in three operators."""
+    keras = library("keras")
+    x = keras.Input(shape)
+    made = getattr(keras.layers, layer)(kernel_size=3, bias_initializer="glorot_normal", **options)(x)
+    return _converted(keras.Model(x, made))
+
+
 def _hybrid(edit: Callable[[Any], None] | None = None) -> bytes:
     """A Dense layer with 8-bit weights, and one with too few weights for it."""
     keras = library("keras")
@@ -126,6 +134,10 @@ CASES = {
     "sparse": lambda: _pruned(),
     "sparse_float16": lambda: _pruned(half=True),
     "sparse_blocks": lambda: _pruned(blocks=True),
+    "dilated_same": lambda: _dilated("Conv2D", filters=5, padding="same", dilation_rate=2),
+    "dilated_valid": lambda: _dilated("Conv2D", filters=5, dilation_rate=(3, 2)),
+    "dilated_depthwise": lambda: _dilated("DepthwiseConv2D", padding="same", dilation_rate=3),
+    "dilated_line": lambda: _dilated("Conv1D", (11, 4), filters=5, padding="same", dilation_rate=2),
     "transposed_same": lambda: _transposed("same"),
     "transposed_valid": lambda: _transposed("valid"),
 }
@@ -137,11 +149,41 @@ def test_agrees_with_the_interpreter(name: str, tmp_path: Path) -> None:
     path.write_bytes(CASES[name]())
     model = load_tensorflow(path)
     (given,) = model.proto.graph.input
-    x = {given.name: RNG.normal(size=(1, *(d.dim_value for d in given.type.tensor_type.shape.dim[1:])))}
+    batch, *dims = given.type.tensor_type.shape.dim
+    x = {given.name: RNG.normal(size=(batch.dim_value or 2, *(d.dim_value for d in dims)))}
     x = {name: array.astype(np.float32) for name, array in x.items()}
     (expected,) = model.run(x).values()
     (found,) = onnxruntime.InferenceSession(model.proto.SerializeToString()).run(None, x)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_biases_have_the_scale_of_the_sums(tmp_path: Path) -> None:
+    """TFLite's kernels read no scale of a bias, and a bias that two layers share has that of one of them."""
+    keras, tf = library("keras"), library("tensorflow")
+    x = keras.Input((6, 5, 4), batch_size=1)
+    y = keras.layers.Conv2D(5, 3, bias_initializer="glorot_normal")(x)
+    y = keras.layers.DepthwiseConv2D(3, bias_initializer="glorot_normal")(y)
+    model = keras.Model(x, keras.layers.Dense(3, bias_initializer="glorot_normal")(keras.layers.Flatten()(y)))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([sample] for sample in RNG.normal(size=(8, 1, 6, 5, 4)).astype("f4"))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    with quiet():
+        content = converter.convert()
+
+    def with_other_scales(model: Any) -> None:
+        for tensor in model.subgraphs[0].tensors:
+            if tensor.type == _schema().TensorType.INT32 and tensor.quantization.scale is not None:
+                tensor.quantization.scale = np.asarray(tensor.quantization.scale) * 3
+
+    found = []
+    for number, part in enumerate((content, _edited(content, with_other_scales))):
+        path = tmp_path / f"{number}.tflite"
+        path.write_bytes(part)
+        proto = load_tensorflow(path).proto
+        feeds = {proto.graph.input[0].name: np.linspace(-2, 2, 120, dtype=np.float32).reshape(1, 6, 5, 4)}
+        found.append(onnxruntime.InferenceSession(proto.SerializeToString()).run(None, feeds)[0])
+    np.testing.assert_allclose(*found, rtol=1e-6)
 
 
 def test_the_cases_are_what_they_claim() -> None:
@@ -152,6 +194,7 @@ def test_the_cases_are_what_they_claim() -> None:
     assert len(sparsity(_pruned())) == len(sparsity(_pruned(half=True))) == 2
     assert any(found.blockMap is not None for found in sparsity(_pruned(blocks=True)))
     assert TRANSPOSE_CONV_BIAS.encode() in _transposed("same")
+    assert all(b"SpaceToBatchND" in CASES[name]() for name in CASES if name.startswith("dilated"))
 
 
 def _without_values(model: Any) -> None:

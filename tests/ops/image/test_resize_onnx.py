@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.nodes import Node, check_node, const, floats, named, node, symbolic
+from tests.ops.nodes import Node, check_node, const, floats, integers, named, node, symbolic
 
 IMAGE = floats(1, 2, 9, 8)
 WHOLE = const([], "float32")
@@ -107,6 +107,19 @@ NODES = {
     "antialias_scales": node(
         "Resize", IMAGE, WHOLE, const([1, 1, 0.6, 0.6], "float32"), mode="linear", antialias=1, opset=19,
         by_reference=True,
+    ),
+    **{
+        f"{mode}_{dtype}_{opset}": node(
+            "Resize", integers(1, 2, 6, 8, low=low, high=low + 256, dtype=dtype), *([] if opset == 10 else [WHOLE]),
+            const([1, 1, 2, 2], "float32"), mode=mode, opset=opset,
+        )
+        for mode in ("nearest", "linear")
+        for opset in (10, 13, 19)
+        for dtype, low in (("uint8", 0), ("int8", -128))
+    },
+    "nearest_int32": node("Resize", integers(1, 2, 9, 8, dtype="int32"), WHOLE, WHOLE, const([1, 2, 4, 12]), opset=13),
+    "nearest_uint8_by_data": node(
+        "Resize", integers(1, 2, 9, 8, low=0, dtype="uint8"), WHOLE, WHOLE, np.asarray([1, 2, 4, 12]), opset=13
     ),
     **{
         f"crop_{mode}": node(

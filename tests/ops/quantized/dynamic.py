@@ -15,6 +15,7 @@ ROWS = floats(3, 5, 10)
 EACH = np.abs(floats(6)) / 50 + 0.002
 _FLOAT = 1
 _NOT_SCALED = "its weights are not"
+_AT_RUN = "the scale or zero point is computed"
 
 
 def quantize(g: Quantized, x: str) -> list[str]:
@@ -57,9 +58,9 @@ def _shared(g: Quantized) -> list[str]:
     return [product(g, x, weights(10, 6, seed=seed), EACH) for seed in (1, 2, 3)]
 
 
-def _activated(op: str, bias: bool = True) -> Build:
+def _activated(op: str, bias: bool = True, **options: Any) -> Build:
     def build(g: Quantized) -> str:
-        made = dense(bias=bias)(g)
+        made = dense(bias=bias, **options)(g)
         assert isinstance(made, str)
         return g.op(op, made)
 
@@ -104,8 +105,24 @@ def _integers_end(g: Quantized) -> str:
     return g.op("MatMulInteger", x[0], g.constant(weights(10, 6), "int8"), x[2])
 
 
+def conv(kernel: np.ndarray, scales: Any = 0.01, zero: Any = 0, bias: bool = False, **attributes: Any) -> Build:
+    def build(g: Quantized) -> str:
+        integers, scale, x_zero = quantize(g, g.input(floats(2, 4, 7, 6)))
+        constants = (g.constant(kernel, kernel.dtype.name), x_zero, g.constant(zero, kernel.dtype.name))
+        total = g.op("ConvInteger", integers, *constants, **attributes)
+        made = g.op("Mul", g.op("Cast", total, to=_FLOAT), g.op("Mul", scale, g.constant(scales, "float32")))
+        return g.op("Add", made, g.constant(floats(6, 1, 1), "float32")) if bias else made
+
+    return build
+
+
+def _conv_of_inputs(g: Quantized) -> str:
+    x = quantize(g, g.input(floats(2, 4, 7, 6)))
+    return g.op("ConvInteger", x[0], g.input(weights(2, 4, 3, 3)), x[2])
+
+
 _BOTH = "DynamicQuantizeLinear DynamicQuantizedDense"
-_SINGLY = "DynamicQuantizeLinear MatMulInteger Multiply Cast Multiply"
+_WIDE = f"{_BOTH} DynamicQuantizedDense Dense"
 GRAPHS: dict[str, Graph] = {
     "dynamic": quantized(_BOTH, dense()),
     "dynamic_each_column": quantized(_BOTH, dense(scales=EACH, zero=np.zeros(6))),
@@ -126,7 +143,27 @@ GRAPHS: dict[str, Graph] = {
     "dynamic_constant_scale": quantized("DynamicQuantizedDense", _static("uint8")),
     "dynamic_signed": quantized("DynamicQuantizedDense", _static("int8")),
     "dynamic_without_zeros": quantized("DynamicQuantizedDense", _without_zeros),
-    "dynamic_wide_kernel": quantized(_SINGLY, _unsigned(90), MatMulInteger=_NOT_SCALED),
+    **{f"dynamic_wide_kernel_{zero}": quantized(_WIDE, _unsigned(zero)) for zero in (0, 90, 255)},
+    "dynamic_wide_signed": quantized(_WIDE, dense(kernel=small(10, 6, dtype="int8"), zero=-100, bias=True)),
+    "dynamic_wide_zero_each_column": quantized(
+        _WIDE, dense(kernel=small(10, 6), zero=integers(6, low=0, high=256), scales=EACH)
+    ),
+    "dynamic_wide_relu": quantized(_WIDE, _activated("Relu", kernel=small(10, 6), zero=100)),
+    **{
+        f"dynamic_conv_{name}": quantized(
+            "DynamicQuantizeLinear DequantizeLinear Transpose Conv2D Transpose",
+            build,
+            Conv2D=_AT_RUN,
+        )
+        for name, build in {
+            "plain": conv(weights(6, 4, 3, 3), pads=[1, 1, 1, 1]),
+            "unsigned": conv(small(6, 4, 3, 3), zero=90, bias=True),
+            "groups": conv(weights(6, 2, 3, 2), EACH.reshape(6, 1, 1), group=2, strides=[2, 1], pads=[1, 0, 2, 1]),
+        }.items()
+    },
+    "dynamic_conv_of_inputs": quantized(
+        "DynamicQuantizeLinear Conv2D", _conv_of_inputs, Conv2D="its weights are not constant"
+    ),
     "dynamic_two_inputs": quantized(
         "DynamicQuantizeLinear DynamicQuantizeLinear MatMulInteger Cast Multiply Multiply",
         _two_inputs,

@@ -103,7 +103,7 @@ class Graph(Node):
     inputs: Sequence[Any] = ()
     build: Build = None  # type: ignore[assignment]
     becomes: str = ""
-    leaves: Mapping[str, str] = field(default_factory=dict)
+    leaves: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
 
     def _built(self) -> Quantized:
         made = Quantized(self.opset)
@@ -119,7 +119,7 @@ class Graph(Node):
         return self._built().feeds
 
 
-def quantized(becomes: str, build: Build, opset: int = 13, **leaves: str) -> Graph:
+def quantized(becomes: str, build: Build, opset: int = 13, **leaves: str | tuple[str, ...]) -> Graph:
     """A case: the kinds of layers without Constant and Reshape, in order, and what builds the graph."""
     return Graph(build=build, becomes=becomes, opset=opset, leaves=leaves)
 

@@ -157,9 +157,9 @@ def _float_bias(g: Quantized) -> str:
     return g.quantize(g.op("Add", made, g.constant(floats(6), "float32")), 0.03, 120)
 
 
-def _add_constant(g: Quantized) -> str:
-    row = g.kernel(weights(4, 1, 1), 0.02)
-    return g.quantize(g.op("Add", g.real(IMAGE), row), 0.05, 117)
+def _constant(op: str, array: np.ndarray, zero: int, step: float = 0.05) -> Any:
+    """An image and a constant, whose integers minus the zero point can exceed those of int8."""
+    return lambda g: g.quantize(g.op(op, g.real(IMAGE), g.kernel(array, 0.02, zero=zero)), step, 117)
 
 
 def _global_average_pool(g: Quantized) -> str:
@@ -263,7 +263,7 @@ GRAPHS: dict[str, Graph] = {
         "DequantizeLinear Transpose QuantizedConv2D QuantizedConv2D Transpose DequantizeLinear Add Transpose "
         "DequantizeLinear Add Transpose QuantizedAdd QuantizeLinear Transpose Transpose",
         _shared,
-        Add="Add has no",
+        Add=("its result is not", "one of its inputs is not"),
     ),
     "add": quantized("QuantizedAdd", binary("Add")),
     "add_halves": quantized("QuantizedAdd", binary("Add", scales=(0.25, 0.25, 0.5))),
@@ -277,7 +277,13 @@ GRAPHS: dict[str, Graph] = {
         Add="a step of an operand is larger",
     ),
     "add_row": quantized("QuantizedAdd", binary("Add", second=small(3, 4, 1, 1))),
-    "add_constant": quantized("QuantizedAdd", _add_constant),
+    "add_constant": quantized("QuantizedAdd", _constant("Add", weights(4, 1, 1), 0)),
+    **{
+        f"{op.lower()}_constant_{zero}": quantized(f"Quantized{kind}", _constant(op, small(4, 1, 6), zero))
+        for op, kind in (("Add", "Add"), ("Mul", "Multiply"))
+        for zero in (0, 40, 255)
+    },
+    "add_constant_signed": quantized("QuantizedAdd", _constant("Add", small(4, 1, 6, dtype="int8"), -128)),
     "sub": quantized("QuantizedAdd", binary("Sub")),
     "mul": quantized("QuantizedMultiply", binary("Mul")),
     "mul_gate": quantized("QuantizedMultiply", binary("Mul", second=small(3, 4, 1, 1))),

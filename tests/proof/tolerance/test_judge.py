@@ -211,6 +211,20 @@ def quantized_sums() -> onnx.ModelProto:
     return graph(nodes, {"x": (F, ["n", 8192])}, {"y": ROWS}, weights)
 
 
+def quantized_averages() -> onnx.ModelProto:
+    """Averages of two integers, half of which are halfway between two integers, in a model that hides small changes."""
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["r"]),
+        node("Reshape", ["r", "pairs"], ["p"]),
+        node("ReduceMean", ["p"], ["m"], axes=[2], keepdims=0),
+        node("QuantizeLinear", ["m", "s", "z"], ["o"]),
+        node("DequantizeLinear", ["o", "s", "z"], ["y"]),
+    ]
+    weights = {"s": np.float32(0.05), "z": np.int8(0), "pairs": np.array([0, 256, 2])}
+    return graph(nodes, {"x": WIDE}, {"y": (F, ["n", 256])}, weights, opset=13)
+
+
 def halves() -> onnx.ModelProto:
     """(x + 20) − 20 in float16, which loses the last digits of x."""
     nodes = [node("Add", ["x", "c"], ["z"]), node("Sub", ["z", "c"], ["y"])]
@@ -223,9 +237,10 @@ def halves() -> onnx.ModelProto:
     [
         (waves, 1.1e-5, 3e-5, r"in its inputs and weights moves it by \d\.\de-06 \(rounding\)"),
         (quantized_sums, 2e-4, 1e-3, r"moves a quantized value \(QuantizeLinear\) by one step"),
+        (quantized_averages, 0.01, 0.1, r"moves a quantized value \(QuantizeLinear\) by one step"),
         (halves, 1.1e-3, 1e-2, r"rounding after every operator changes it by \d\.\de-03"),
     ],
-    ids=["waves", "quantized", "float16"],
+    ids=["waves", "quantized", "averages", "float16"],
 )
 def test_rounding_of_the_whole_model(
     tmp_path: Path, model: Callable[[], onnx.ModelProto], least: float, most: float, says: str

@@ -20,8 +20,10 @@ from tf2rust.onnx_import.tensorflow.gate.tflite import check_operators
 from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
+from tf2rust.onnx_import.tensorflow.tflite_dilations import with_dilations
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     check_quantization,
+    with_bias_scales,
     with_builtin_operators,
     with_dense_weights,
     with_distinct_names,
@@ -58,10 +60,12 @@ class TFLiteModel:
         content = _rewritten(with_builtin_operators, content, path)
         content, self.states = _rewritten(with_state_tensors, content, path)
         dense = _rewritten(with_dense_weights, content, path)
-        floats, self._for_export = _rewritten(with_floats, dense, path)
+        scaled = _rewritten(with_bias_scales, dense, path)
+        floats, wide = _rewritten(with_floats, scaled, path)
+        self._for_export = _rewritten(with_dilations, wide, path)
         self.path = path
         self.notes: tuple[str, ...] = ()
-        if floats is not dense:
+        if floats is not scaled:
             content, self.notes = floats, (_HYBRID,)
         try:
             with quiet():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ TRANSPOSE_CONV_BIAS = "Convolution2DTransposeBias"
 
 _IDENTIFIER = b"TFL3"
 _MAX_DENSE_ELEMENTS = 1 << 28
+_SAME_SCALE = 1e-3
+"""The relative difference of two scales that are the same up to the rounding of converters."""
 
 
 def check_quantization(content: bytes) -> None:
@@ -100,7 +103,7 @@ def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
             "which is not supported; convert the original model."
         )
     name = graph.tensors[operator.outputs[0]].name + b"/shape"
-    operator.inputs = [_append_constant(model, graph, np.array(shape, np.int32), name), kernel, x, bias]
+    operator.inputs = [append_constant(model, graph, np.array(shape, np.int32), name), kernel, x, bias]
     operator.builtinOptionsType = schema.BuiltinOptions.TransposeConvOptions
     operator.builtinOptions = schema.TransposeConvOptionsT(
         padding=schema.Padding.SAME if padding == 1 else schema.Padding.VALID,
@@ -167,6 +170,53 @@ def _dense(tensor: Any, data: Any) -> np.ndarray:
     return dense
 
 
+def with_bias_scales(content: bytes) -> bytes:
+    """Gives biases of integer products the scale of the sums, which is what TFLite's kernels take them for.
+
+    Converters store equal biases of two layers once, with the scale of one of them. Returns ``content`` itself if all
+    scales are those of the sums.
+    """
+    schema = tflite_schema()
+    ops, types = schema.BuiltinOperator, schema.TensorType
+    operands = {
+        **dict.fromkeys((ops.CONV_2D, ops.DEPTHWISE_CONV_2D, ops.FULLY_CONNECTED), (0, 1, 2)),
+        ops.TRANSPOSE_CONV: (2, 1, 3),
+    }
+    model, changes = schema.ModelT.InitFromPackedBuf(content, 0), False
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            places = operands.get(builtin_number(model.operatorCodes[operator.opcodeIndex]))
+            if places is None or len(operator.inputs) <= max(places) or int(operator.inputs[places[2]]) < 0:
+                continue
+            x, kernel, bias = (graph.tensors[int(operator.inputs[place])] for place in places)
+            of_x, of_kernel, of_bias = (_scales(tensor) for tensor in (x, kernel, bias))
+            if bias.type not in (types.INT32, types.INT64) or of_x is None or of_kernel is None or of_bias is None:
+                continue
+            wanted = of_x * of_kernel
+            if of_x.size == 1 and not np.allclose(of_bias, wanted, rtol=_SAME_SCALE, atol=0):
+                own = _with_scales(bias, wanted)
+                graph.tensors.append(own)
+                inputs = [int(index) for index in operator.inputs]
+                inputs[places[2]], changes = len(graph.tensors) - 1, True
+                operator.inputs = inputs
+                own.name = unused_name(text_of(bias.name), {text_of(t.name) for t in graph.tensors}).encode()
+    return packed(model) if changes else content
+
+
+def _scales(tensor: Any) -> np.ndarray | None:
+    quantization = tensor.quantization
+    if quantization is None or quantization.scale is None or not len(quantization.scale):
+        return None
+    return np.asarray(quantization.scale, np.float32)
+
+
+def _with_scales(tensor: Any, scales: np.ndarray) -> Any:
+    """A tensor with the same contents and other scales, along its first axis if there are several."""
+    schema, made = tflite_schema(), copy(tensor)
+    made.quantization = schema.QuantizationParametersT(scale=scales, zeroPoint=np.zeros(scales.size, np.int64))
+    return made
+
+
 def with_floats(content: bytes) -> tuple[bytes, bytes]:
     """The model with float weights in operators that compute in float, and the same model for tf2onnx.
 
@@ -206,7 +256,7 @@ def _dequantize(model: Any, chosen: Callable[[Any, Any, Any], bool]) -> bool:
                     continue
                 if index not in floats:
                     array, name = _dequantized(model, graph.tensors[index]), graph.tensors[index].name
-                    floats[index] = index if array is None else _append_constant(model, graph, array, name)
+                    floats[index] = index if array is None else append_constant(model, graph, array, name)
                 inputs[place] = floats[index]
             if inputs != list(operator.inputs):
                 operator.inputs, changes = inputs, True
@@ -248,7 +298,7 @@ def _dequantized(model: Any, tensor: Any) -> np.ndarray | None:
         return np.asarray((stored.reshape(shape).astype(np.int64) - zero) * scale, np.float32)
 
 
-def _append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
+def append_constant(model: Any, graph: Any, array: np.ndarray, name: bytes) -> int:
     """Adds a float32 or int32 constant to a graph. Returns its number."""
     schema = tflite_schema()
     types = {np.dtype(np.float32): schema.TensorType.FLOAT32, np.dtype(np.int32): schema.TensorType.INT32}

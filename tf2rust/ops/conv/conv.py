@@ -160,21 +160,29 @@ def conv(m: Match, b: Builder) -> RuleResult:
 
 
 def convolution(
-    m: Match, b: Builder, x: Value, y: Value, kernel: np.ndarray, bias: np.ndarray | None, scales: np.ndarray | None
+    m: Match,
+    b: Builder,
+    x: Value,
+    y: Value,
+    kernel: np.ndarray,
+    bias: np.ndarray | None,
+    scales: np.ndarray | None,
+    node: Node | None = None,
 ) -> RuleResult:
-    """A convolution with the window of the matched node: the layout pass removes the transposes around the layer.
+    """A convolution with the window of ``node``, the last of the match by default: the layout pass removes the
+    transposes around the layer.
 
     x, y and the kernel are channels-first. ``scales`` are those of the filters if the kernel was dequantized.
     """
-    rank = x.rank - 2
+    rank, node = x.rank - 2, node or m.root
     if rank not in (1, 2, 3):
         return m.reject(f"it convolves over {rank} axes; 1 to 3 are supported")
     if kernel.dtype != np.float32:
         return m.reject(f"its kernel has the unsupported dtype {kernel.dtype} (supported: float32)")
-    size = m.root.attr("kernel_shape", list(kernel.shape[2:]))
+    size = node.attr("kernel_shape", list(kernel.shape[2:]))
     if list(size) != list(kernel.shape[2:]):
         return m.reject(f"kernel_shape {size} does not match the kernel {kernel.shape}")
-    groups, channels = m.root.attr("group", 1), x.shape[1]
+    groups, channels = node.attr("group", 1), x.shape[1]
     if not isinstance(channels, int) or channels != kernel.shape[1] * groups or kernel.shape[0] % groups:
         return m.reject(f"{channels} channels in {groups} groups do not match the kernel {kernel.shape}")
     if bias is not None and bias.shape != kernel.shape[:1]:
@@ -189,7 +197,7 @@ def convolution(
         bias=bias,
         scales=scales,
         groups=groups,
-        window=window(m.root, x.shape[2:], size),
+        window=window(node, x.shape[2:], size),
         inputs=[first.y],
         outputs=[last.x],
     )

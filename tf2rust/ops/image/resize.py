@@ -12,10 +12,12 @@ import onnx_ir as ir
 
 from tf2rust.ops.core.dims import Dim
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers, normal_axis
-from tf2rust.ops.core.layer import Dims, Layer, Perm
+from tf2rust.ops.core.layer import Dims, Layer, Perm, Value
 from tf2rust.ops.core.parameters import decided_dims, dims_of_data, elements, is_data, length
-from tf2rust.ops.core.pattern import Match, Op, Var
+from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
+from tf2rust.ops.elementwise.cast import Cast
+from tf2rust.ops.quantized.scale import BYTES
 from tf2rust.ops.shape.reshape import Reshape
 
 _COORDINATES = {
@@ -26,6 +28,9 @@ _COORDINATES = {
     "asymmetric": "Asymmetric",
     "tf_half_pixel_for_nn": "HalfPixelNearest",
 }
+_CROP = "tf_crop_and_resize"
+_INTEGERS = (*BYTES, "int32")
+"""The dtypes besides float32 whose nearest elements are chosen."""
 NEAREST = {
     "round_prefer_floor": "RoundPreferFloor",
     "round_prefer_ceil": "RoundPreferCeil",
@@ -105,7 +110,7 @@ class _Target:
 
 
 def _parts(node: Node, infos: ValueInfos, axes: Sequence[int]) -> dict[int, tuple[float, float]]:
-    if node.attr("coordinate_transformation_mode") != "tf_crop_and_resize":
+    if node.attr("coordinate_transformation_mode") != _CROP:
         return {}
     regions = infos.const(node.input(1))
     if regions is None or len(regions) != 2 * len(axes):
@@ -210,7 +215,7 @@ def _target_by_data(node: Node, infos: ValueInfos) -> _DynamicTarget | None:
     region, scales, sizes = None, node.input(1), None
     if node.op == "Resize" and node.version >= 11:
         region, scales, sizes = (node.input(i) for i in (1, 2, 3))
-    cropped = node.attr("coordinate_transformation_mode") == "tf_crop_and_resize"
+    cropped = node.attr("coordinate_transformation_mode") == _CROP
     if not any(is_data(v, infos) for v in (region if cropped else None, scales, sizes)):
         return None
     shape = infos.shape(node.x)
@@ -240,8 +245,23 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> RuleResult:
+    """Integers are chosen or, between two, interpolated in float32 and rounded toward zero, as by ONNX Runtime."""
+    x, y, node = b.value(m["x"]), b.value(m.y), m.root
+    mode, crops = node.attr("mode", "nearest"), node.attr("coordinate_transformation_mode", "") == _CROP
+    chosen = mode == "nearest" and not crops and _target_by_data(node, b.infos) is None
+    if x.dtype == "float32" or (chosen and x.dtype in _INTEGERS):
+        return _resized(m, b, x, y)
+    if mode == "cubic" or x.dtype not in BYTES:
+        return m.reject(f"its mode {mode} for {x.dtype} is not supported (supported: float32)")
+    first = Cast(inputs=[x], outputs=[b.temporary(x, dtype="float32")])
+    last = Cast(inputs=[b.temporary(y, dtype="float32")], outputs=[y])
+    between = _resized(m, b, first.y, last.x)
+    return between if isinstance(between, Mismatch) else [first, *between, last]
+
+
+def _resized(m: Match, b: Builder, x: Value, y: Value) -> list[Layer] | Mismatch:
     """One layer for the axes that change, in ascending order; operator set 10 can need one per interpolation."""
-    x, node = b.value(m["x"]), m.root
+    node = m.root
     mode = node.attr("mode", "nearest")
     node.has("scales"), node.has("axes"), node.has("keep_aspect_ratio_policy")
     plain = node.op == "Upsample" or node.version < 11
@@ -250,24 +270,21 @@ def resize(m: Match, b: Builder) -> RuleResult:
     cubic, exclude = node.attr("cubic_coeff_a", -0.75), bool(node.attr("exclude_outside", 0))
     outside, smooth = node.attr("extrapolation_value", 0.0), bool(node.attr("antialias", 0))
     interpolation = {"nearest": NEAREST.get(nearest), "linear": "Linear", "bilinear": "Linear", "cubic": "Cubic"}
-    if coordinates not in (*_COORDINATES, "tf_crop_and_resize") or interpolation.get(mode) is None:
+    if coordinates not in (*_COORDINATES, _CROP) or interpolation.get(mode) is None:
         return m.reject(f"its mode {mode} with coordinates {coordinates} is not supported")
-    if x.dtype != "float32" or (smooth and mode == "nearest"):
-        return m.reject(
-            f"its mode {mode} for {x.dtype} is not supported (supported: float32; antialiasing only for linear and "
-            "cubic)"
-        )
+    if smooth and mode == "nearest":
+        return m.reject("its mode nearest with antialiasing is not supported (supported: linear and cubic)")
     if (by_data := _target_by_data(node, b.infos)) is not None:
         if node.op == "Resize" and node.version < 11 and mode == "nearest":
             return m.reject("the nearest element of operator set 10 depends on the scales, which depend on data")
-        region = node.input(1) if coordinates == "tf_crop_and_resize" else None
+        region = node.input(1) if coordinates == _CROP else None
         parameters = [by_data.parameter, *([] if region is None else [region])]
         resized = [axis for axis in sorted(by_data.named) if x.shape[axis] != by_data.known[axis] or region is not None]
-        return DynamicResize(
+        layer = DynamicResize(
             named=by_data.named,
             by_scales=by_data.by_scales,
             ratio=node.attr("keep_aspect_ratio_policy", "stretch"),
-            decided=decided_dims(m.y, b.value(m.y).shape),
+            decided=decided_dims(m.y, y.shape),
             axes=tuple(resized),
             coordinates=_COORDINATES.get(coordinates, "HalfPixel"),
             interpolation="Antialias" if smooth else str(interpolation[mode]),
@@ -276,8 +293,9 @@ def resize(m: Match, b: Builder) -> RuleResult:
             exclude_outside=exclude,
             outside=outside,
             inputs=[x, *(b.value(v) for v in parameters)],
-            outputs=[b.value(m.y)],
+            outputs=[y],
         )
+        return [layer]
     target = _target(node, b.infos)
     changed = {i for i in range(x.rank) if x.shape[i] != target.shape[i] or (target.scales or [1] * x.rank)[i] != 1}
     changed |= {i for i, part in target.parts.items() if part != (0.0, 1.0)}
@@ -295,7 +313,7 @@ def resize(m: Match, b: Builder) -> RuleResult:
         behind = behind and target.scales is not None and target.scales[axis] < 1
         taken = "Antialias" if smooth else "Ceil" if behind else str(interpolation[mode])
         by_interpolation.setdefault(taken, []).append(axis)
-    y, layers, value = b.value(m.y), list[Layer](), x
+    layers, value = list[Layer](), x
     for taken, axes in by_interpolation.items():
         shape = tuple(y.shape[i] if i in axes else d for i, d in enumerate(value.shape))
         made = b.temporary(y, shape) if len(layers) + 1 < len(by_interpolation) else y
@@ -314,4 +332,4 @@ def resize(m: Match, b: Builder) -> RuleResult:
             )
         )
         value = made
-    return layers or Reshape(inputs=[x], outputs=[y])
+    return layers or [Reshape(inputs=[x], outputs=[y])]

@@ -102,14 +102,12 @@ class Affine(Layer):
         if consumer.function == "PRelu":
             slopes = None if consumer.constant_first else consumer.last_axis()
             return None if slopes is None else replace(self, slopes=slopes)
-        if self.residual is not None:
-            return None
         if consumer.constant is None:
-            return self._onto(consumer)
+            return None if self.residual is not None else self._onto(consumer)
         if (channels := consumer.channelwise()) is None:
             return None
         factor, summand = channels
-        if self.rounds and (factor != 1).any():
+        if (self.rounds or self.residual is not None) and (factor != 1).any():
             return None
         if self.bias is None and consumer.function == "Add" and consumer.constant.size == summand.size:
             # A sum would be a copy, which is no longer known to be the model's own array.

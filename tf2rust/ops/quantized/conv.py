@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import onnx_ir as ir
+
 from tf2rust.ops.conv.conv import convolution
 from tf2rust.ops.conv.dynamic import dynamic_conv, with_bias
 from tf2rust.ops.conv.window import kernel_size, window
 from tf2rust.ops.core.dims import format_shape
 from tf2rust.ops.core.inference import InferenceError, Node, ValueInfo, ValueInfos, infers
 from tf2rust.ops.core.layer import Dims, Layer
-from tf2rust.ops.core.pattern import Match, Mismatch, Op, Var
+from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.quantized.by_floats import around, constant_kernel, dequantized, quantized
 from tf2rust.ops.quantized.matmul import check_quantized_product, check_zero_points, requantized, zero_point
-from tf2rust.ops.quantized.quantize_linear import SMALL
+from tf2rust.ops.quantized.quantize_linear import SMALL, DequantizeLinear
 from tf2rust.ops.shape.reshape import Reshape
 
 
@@ -53,6 +56,41 @@ def conv_integer(m: Match, b: Builder) -> RuleResult:
         inputs.append(zero)
     layer = dynamic_conv(m, b, inputs, b.value(m.y))
     return layer if isinstance(layer, Mismatch) else [*layers, layer]
+
+
+_SUM = Op("Cast", Op("ConvInteger", Var("x"), Const("kernel"), more=True))
+
+
+@rule(Op("Mul", _SUM, Op("Mul", Var("x_scale"), Const("scales"), name="factor", shared=True)))
+def dynamic_quantized_conv(m: Match, b: Builder) -> RuleResult:
+    """A convolution as ONNX Runtime's quantizer writes it for a tensor that is quantized while the model runs.
+
+    It computes in float32: products of integers one at a time take longer.
+    """
+    sums, x, scale, y = m.node("ConvInteger"), b.value(m["x"]), b.value(m["x_scale"]), b.value(m.y)
+    kernel, scales = m.const("kernel"), m.const("scales")
+    given, zeros = sums.input(2), np.zeros(1, np.int32) if sums.input(3) is None else b.infos.const(sums.input(3))
+    if x.dtype not in SMALL or kernel.dtype.name not in SMALL or m.node("Cast").attr("to") != ir.DataType.FLOAT.value:
+        return m.reject("it is not a convolution of 8-bit integers that is scaled in float32")
+    if scale.dtype != "float32" or scale.shape not in ((), (1,)):
+        return m.reject("the scale of its input is not a single float32 number")
+    if given is not None and b.value(given).shape not in ((), (1,)):
+        return m.reject("its input has more than one zero point")
+    per_filter = (kernel.shape[0], *(1,) * (kernel.ndim - 2))
+    if scales.dtype != np.float32 or (scales.size != 1 and scales.shape[-len(per_filter) :] != per_filter):
+        return m.reject("its kernel does not have one float32 scale, or one per filter")
+    if zeros is None or zeros.size not in (1, kernel.shape[0]):
+        return m.reject("the zero point of its kernel is not constant, or not one per filter")
+    if scales.ndim > y.rank:
+        return m.reject("its scales add axes to its result")
+    axes = (-1, *(1,) * (kernel.ndim - 1))
+    numbers = (kernel.astype(np.int32) - zeros.reshape(axes)).astype(np.float32) * scales.reshape(axes)
+    real = b.temporary(x, dtype="float32")
+    inputs = [x, scale, *([] if given is None else [b.value(given)])]
+    first = DequantizeLinear(axis=0, block=0, inputs=inputs, outputs=[real])
+    each = np.ascontiguousarray(np.broadcast_to(scales.reshape(-1), kernel.shape[:1]))
+    made = convolution(m, b, real, y, numbers, None, each, sums)
+    return made if isinstance(made, Mismatch) else [first, *([made] if isinstance(made, Layer) else made)]
 
 
 _NAMES = ("x", "xs", "xz", "w", "ws", "wz", "ys", "yz")

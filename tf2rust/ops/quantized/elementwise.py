@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,8 @@ _LARGEST_STEP = 256.0
 much in float32 that results move to other integers.
 """
 _SUMS = {"Add": (1.0, LINEAR), "Sub": (-1.0, LINEAR), "AddRelu": (1.0, Activation("relu"))}
+BINARIES = (*_SUMS, "Mul")
+"""The functions of two tensors that have a form on integers."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -72,7 +74,7 @@ def quantized_binary(
     layer: Binary, inputs: Sequence[tuple[Value, Scale]], y: Value, y_scale: Scale
 ) -> QuantizedBinary | str:
     """The layer on integers, or the reason why there is none."""
-    if layer.function not in (*_SUMS, "Mul"):
+    if layer.function not in BINARIES:
         return f"{layer.kind} has no form on integers"
     sign, activation = _SUMS.get(layer.function, (1.0, LINEAR))
     limits = y_scale.clamp(activation)
@@ -113,15 +115,21 @@ def quantized_binary(
 def quantized_constant(layer: Binary, dtype: str) -> tuple[np.ndarray, Scale] | str:
     """The constant operand as integers of ``dtype``, or the reason why it has no such integers.
 
-    Their zero point is the integer in the middle, 0 or 128, whatever that of the model's constant is.
+    Their zero point is the integer in the middle, 0 or 128, or the next one for which the integers fit, whatever that
+    of the model's constant is.
     """
     if layer.constant is None or layer.scale is None:
         return "its constant is not quantized with one scale"
     scale = Scale(dtype, layer.scale, 0 if dtype == "int8" else 128)
+    with np.errstate(over="ignore"):
+        steps = np.rint(layer.constant / np.float32(layer.scale))
+    if np.isfinite(steps).all():
+        (low, high), least, most = scale.limits, int(steps.min(initial=0)), int(steps.max(initial=0))
+        scale = replace(scale, zero_point=max(min(scale.zero_point, high - most), low - least))
     integers = scale.quantize(layer.constant)
     numbers = (integers.astype(np.float32) - np.float32(scale.zero_point)) * np.float32(scale.scale)
     if not np.array_equal(numbers, layer.constant):
-        return f"its constant minus the zero point does not fit in {dtype}"
+        return "its constant is not 8-bit integers times the scale"
     return integers, scale
 
 

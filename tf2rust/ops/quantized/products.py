@@ -24,9 +24,9 @@ from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal, sums_fit
 
-_LARGEST_REST = 2.0**-6
+_LARGEST_REST = 2.0**-16
 """The largest part of a step that is dropped when a bias becomes an integer: a step of the sums or, if it is larger, of
-the result.
+the result. About as many results move to other integers as by the rounding of float32 numbers.
 """
 _ROUNDING = 2.0**-22
 """The relative error of a float32 bias that was dequantized, and of its scale."""

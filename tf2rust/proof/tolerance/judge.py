@@ -292,7 +292,7 @@ class Judge:
         """
         measured, cause = self._sensitivity, f"a relative change of {CHANGE:.0e} in its inputs and weights moves"
         moved = measured.largest.get(name, 0.0)
-        if max_bound(reference, self.relative) < 2 * moved <= _UNEXPLAINED * magnitude(reference):
+        if name in measured.elements and 2 * moved <= _UNEXPLAINED * magnitude(reference):
             quantized = sorted(_upstream(self.reference.proto.graph, name) & _QUANTIZED)
             if quantized:
                 cause += f" it by {moved:.1e}: rounding moves a quantized value ({quantized[0]}) by one step"

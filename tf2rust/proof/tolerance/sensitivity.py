@@ -1,11 +1,20 @@
-"""How far rounding can move each element of an output: measured with ONNX Runtime on slightly changed numbers."""
+"""How far rounding can move each element of an output: measured with ONNX Runtime on slightly changed numbers.
+
+Rounding to integers hides changes of the inputs and weights of a quantized model from its outputs. But what is halfway
+between two integers, such as an average of a few of them, goes to one or the other by the last bit of a float32 number.
+Changed scales of the results show where.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
+from onnx.external_data_helper import uses_external_data
 
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.load import OnnxRuntime
@@ -26,6 +35,15 @@ _MOST_WEIGHTS = 1 << 24
 """The maximum number of weights of a model whose weights are changed, because a second session holds all of them."""
 _SECONDS = 60.0
 """The time limit of a run: a loop may take longer with changed inputs."""
+_SCALE_OF_RESULT = {
+    "QuantizeLinear": 1,
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul", "QLinearAdd", "QLinearMul"), 6),
+    **dict.fromkeys(("QLinearSigmoid", "QLinearLeakyRelu", "QLinearSoftmax"), 3),
+    **dict.fromkeys(("QLinearAveragePool", "QLinearGlobalAveragePool"), 3),
+    "QGemm": 7,
+    "QLinearConcat": 0,
+}
+"""The input of an operator that is the scale of its result."""
 _FULL_WORK, _MOST_WORK = 10**10, 10**12
 """The maximum number of multiplications in a run for ``_RUNS`` runs, and for two."""
 
@@ -57,18 +75,20 @@ def sensitivity(
     but mostly in these elements.
     """
     moved: dict[str, np.ndarray] = {}
-    for outputs in _changed_runs(reference, inputs, 0 if work > _MOST_WORK else _RUNS if work <= _FULL_WORK else 2):
+    steps = [] if work > _MOST_WORK else _changed_steps(reference, inputs)
+    others = _changed_runs(reference, inputs, 0 if work > _MOST_WORK else _RUNS if work <= _FULL_WORK else 2)
+    for outputs, is_last in chain(((outputs, False) for outputs in steps), ((outputs, True) for outputs in others)):
         for name in bounds:
             distance = _distance(outputs[name], expected[name])
             moved[name] = np.maximum(distance, moved.get(name, distance))
-        if all(FACTOR * distance.max(initial=0.0) <= bounds[name] for name, distance in moved.items()):
+        if is_last and all(FACTOR * distance.max(initial=0.0) <= bounds[name] for name, distance in moved.items()):
             break
     largest = {name: float(distance.max(initial=0.0)) for name, distance in moved.items()}
-    others = {name: float(by[FACTOR * by <= bounds[name]].max(initial=0.0)) for name, by in moved.items()}
+    rest = {name: float(by[FACTOR * by <= bounds[name]].max(initial=0.0)) for name, by in moved.items()}
     found = {
         name: np.where(FACTOR * by > bounds[name], FACTOR * by, 0.0).astype(np.float32) for name, by in moved.items()
     }
-    return Sensitivity(largest, {name: array for name, array in found.items() if array.any()}, others)
+    return Sensitivity(largest, {name: array for name, array in found.items() if array.any()}, rest)
 
 
 def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[Arrays]:
@@ -86,6 +106,40 @@ def _changed_runs(reference: Reference, inputs: Arrays, count: int) -> Iterator[
             yield run({name: _changed(array, rng) for name, array in inputs.items()}, _SECONDS)
         except ConversionError:  # Changed numbers do not suit the model, so nothing is known.
             return
+
+
+def _changed_steps(reference: Reference, inputs: Arrays) -> Iterator[Arrays]:
+    """The outputs if all results are quantized with a scale that is slightly smaller, or larger, than the one that they
+    are dequantized with. None if the model quantizes nothing.
+    """
+    for factor in (1 - CHANGE, 1 + CHANGE):
+        proto = _with_steps(reference.proto, factor)
+        if proto is None:
+            return
+        run = in_sequence(OnnxRuntime(proto, reference.source.weights), reference.states)
+        try:
+            yield run(inputs, _SECONDS)
+        except ConversionError:
+            return
+
+
+def _with_steps(proto: onnx.ModelProto, factor: float) -> onnx.ModelProto | None:
+    """The model with the constant scales of quantized results times ``factor``; None if there are none."""
+    found = onnx.ModelProto()
+    found.CopyFrom(proto)
+    constants = {tensor.name: tensor for tensor in found.graph.initializer}
+    made: dict[str, onnx.TensorProto] = {}
+    for node in found.graph.node:
+        place = _SCALE_OF_RESULT.get(node.op_type, len(node.input))
+        scale = None if place >= len(node.input) else constants.get(node.input[place])
+        if scale is None or scale.data_type != onnx.TensorProto.FLOAT or uses_external_data(scale):
+            continue
+        if scale.name not in made:
+            array = (numpy_helper.to_array(scale) * np.float32(factor)).astype(np.float32)
+            made[scale.name] = numpy_helper.from_array(array, f"{scale.name}/changed")
+        node.input[place] = made[scale.name].name
+    found.graph.initializer.extend(made.values())
+    return found if made else None
 
 
 def _changed_weights(weights: Arrays, rng: np.random.Generator) -> dict[str, np.ndarray]:
