@@ -245,7 +245,10 @@ def _resize(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
 
 @rule(Op("Resize|Upsample", Var("x"), more=True, name="resize"))
 def resize(m: Match, b: Builder) -> RuleResult:
-    """Integers are chosen or, between two, interpolated in float32 and rounded toward zero, as by ONNX Runtime."""
+    """One layer for the axes that change, in ascending order; operator set 10 can need one per interpolation.
+
+    Integers that are not chosen are interpolated in float32 and rounded toward zero, as by ONNX Runtime.
+    """
     x, y, node = b.value(m["x"]), b.value(m.y), m.root
     mode, crops = node.attr("mode", "nearest"), node.attr("coordinate_transformation_mode", "") == _CROP
     chosen = mode == "nearest" and not crops and _target_by_data(node, b.infos) is None
@@ -260,7 +263,7 @@ def resize(m: Match, b: Builder) -> RuleResult:
 
 
 def _resized(m: Match, b: Builder, x: Value, y: Value) -> list[Layer] | Mismatch:
-    """One layer for the axes that change, in ascending order; operator set 10 can need one per interpolation."""
+    """The layers from x to y."""
     node = m.root
     mode = node.attr("mode", "nearest")
     node.has("scales"), node.has("axes"), node.has("keep_aspect_ratio_policy")
