@@ -257,7 +257,9 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
             while panel < panels {
                 let count = most.min(panels - panel);
                 let blocks = (end - start.row).div_ceil(BLOCK_ROWS);
-                let mut ahead = self.ahead(panel..panel + count);
+                // All of a small B is in the cache after the first rows.
+                let cached = by_rows && start.row > 0;
+                let mut ahead = if cached { Lines::NONE } else { self.ahead(panel..panel + count) };
                 let share = ahead.count().div_ceil(blocks * count.div_ceil(2));
                 next = start;
                 while next.row < end {
