@@ -240,8 +240,8 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
         let most = if bytes * BLOCK_PANELS > AHEAD_BYTES { 2 } else { BLOCK_PANELS };
         // If C is large and B stays in the cache, whole rows of C are written at a time.
         let by_rows = size > L2_BYTES && bytes * panels <= L2_BYTES / 2;
-        let group = (L2_BYTES / (a.pitch * size_of::<T::A>()).max(1)).next_multiple_of(BLOCK_ROWS);
-        let group = if by_rows { BLOCK_ROWS } else { group };
+        let fit = L2_BYTES / (a.pitch * size_of::<T::A>()).max(1);
+        let group = if by_rows { BLOCK_ROWS } else { fit.max(1).next_multiple_of(BLOCK_ROWS) };
         // The panels that are read again for the next block of rows stay in the level-1 cache if they fit. Otherwise the rows do,
         // which are read again for the next pair of panels.
         let streamed = match bytes * if by_rows { panels } else { most } {
