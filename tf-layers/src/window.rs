@@ -1,6 +1,8 @@
 //! The geometry of windows: convolutions and pooling.
 
+use crate::checked::split_mut;
 use crate::error::{Error, Result, require};
+use crate::tensor::len;
 
 /// The windows along one axis of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,16 @@ impl Axis {
         Ok(Self { size, stride, dilation, padding, input, output, extent })
     }
 
+    /// Whether each window is a single element of the image, without padding.
+    pub fn is_single(&self) -> bool {
+        self.size == 1 && self.padding == [0; 2]
+    }
+
+    /// The same windows of an image that contains the padding.
+    pub fn padded(self) -> Self {
+        Self { input: self.input + self.padding[0] + self.padding[1], padding: [0; 2], ..self }
+    }
+
     /// The position of the first tap of window `index`. Negative in the padding.
     #[inline(always)]
     pub fn origin(&self, index: usize) -> isize {
@@ -95,6 +107,40 @@ impl Axis {
     pub fn taps_padded(&self, origin: isize) -> usize {
         let room = (self.input + self.padding[1]) as isize - origin;
         if room <= 0 { 0 } else { (room as usize).div_ceil(self.dilation.max(1)).min(self.size) }
+    }
+}
+
+/// Images that are copied together with their padding.
+pub(crate) struct Padded {
+    pub batch: usize,
+    /// Vertical and horizontal.
+    pub axes: [Axis; 2],
+    pub channels: usize,
+}
+
+impl Padded {
+    /// The elements of the images with their padding.
+    pub fn len(&self) -> Result<usize> {
+        let [height, width] = self.axes.map(|axis| axis.padded().input);
+        len(&[self.batch, height, width, self.channels])
+    }
+
+    /// Writes the images `x` to `y`, where `copy` writes each line, and `zero` for each element of the padding.
+    pub fn write<A, B: Copy>(&self, x: &[A], zero: B, y: &mut [B], copy: impl Fn(&[A], &mut [B])) {
+        let ([vertical, horizontal], channels) = (self.axes, self.channels);
+        let [line, padded_line] =
+            [horizontal.input, horizontal.padded().input].map(|pixels| pixels * channels);
+        let inside = vertical.padding[0]..vertical.padding[0] + vertical.input;
+        let height = vertical.padded().input.max(1);
+        let mut lines = x.chunks_exact(line.max(1));
+        for (i, y) in y.chunks_exact_mut(padded_line.max(1)).enumerate() {
+            let x = if inside.contains(&(i % height)) { lines.next().unwrap_or(&[]) } else { &[] };
+            let (before, y) = split_mut(y, if x.is_empty() { 0 } else { horizontal.padding[0] * channels });
+            let (inside, after) = split_mut(y, x.len());
+            before.fill(zero);
+            copy(x, inside);
+            after.fill(zero);
+        }
     }
 }
 

@@ -429,6 +429,16 @@ fn cases() -> impl Iterator<Item = Case> {
             ..PLAIN
         },
         Case { size: [8, 30], channels: [1, 70], kernel: [7, 7], padding: [[3, 3], [3, 3]], ..PLAIN },
+        // Taps of whole cache lines.
+        Case { size: [9, 8], channels: [64, 40], padding: [[1, 1], [2, 1]], batch: 2, ..PLAIN },
+        Case {
+            size: [11, 9],
+            channels: [128, 40],
+            groups: 2,
+            dilation: [2, 1],
+            padding: [[2, 2], [1, 0]],
+            ..PLAIN
+        },
     ])
 }
 

@@ -140,7 +140,8 @@ fn convolutions() {
 fn products_of_bf16() {
     let mut rng = Rng::new(8);
     let rounded = |x: &[f32]| x.iter().map(|&x| BF16::from_f32(x)).collect::<Vec<_>>();
-    // One pixel; few rows and many, with odd depths; windows that are copied, that are not, and of several groups.
+    // One pixel; few rows and many, with odd depths; more than are rounded at once; windows that are copied, that are not, and of
+    // several groups.
     for (image, size, groups, channels, filters, stride) in [
         ([1, 1], [1, 1], 1, 333, 70, 1),
         ([3, 2], [1, 1], 1, 64, 17, 1),
@@ -149,6 +150,10 @@ fn products_of_bf16() {
         ([8, 8], [3, 3], 1, 3, 20, 2),
         ([8, 8], [3, 3], 1, 34, 70, 1),
         ([5, 6], [3, 2], 2, 18, 20, 1),
+        ([21, 20], [1, 1], 1, 512, 17, 1),
+        ([9, 7], [1, 1], 2, 64, 34, 2),
+        ([8, 8], [3, 3], 1, 64, 70, 1),
+        ([7, 19], [3, 2], 2, 128, 34, 1),
     ] {
         let (k, n) = (size[0] * size[1] * channels / groups, filters / groups);
         let (x, w, b) = (rng.vec(2 * image[0] * image[1] * channels), rng.vec(k * filters), rng.vec(filters));

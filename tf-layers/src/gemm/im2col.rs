@@ -6,11 +6,11 @@
 use core::ops::Range;
 use core::slice::from_ref;
 
-use super::lhs::{ImplicitRows, Lhs, LhsRows};
+use super::lhs::{ImplicitRows, Lhs, LhsRows, Pixels};
 use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::{copy, part, part_mut, split_mut};
-use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR, UNSPLIT_K};
+use crate::simd::{Isa, MAX_SEGMENT, MAY_HAVE_TILES, MulAdd, Segment, Steps, TARGET_MR, UNSPLIT_K};
 use crate::window::Axis;
 
 /// The largest number of segments of a register tile.
@@ -114,29 +114,46 @@ impl<'a, T: MulAdd> Windows<'a, T> {
         }
     }
 
-    /// The images.
-    pub fn images(&self) -> &'a [T::A] {
-        self.x
-    }
-
-    /// The channels of the first `count` windows, if each is a single pixel and the images have no padding.
-    pub fn pixels(&self, count: usize) -> Option<impl Iterator<Item = &'a [T::A]>> {
-        let Self { x, axes: [vertical, horizontal], channels, first_channel, depth, .. } = *self;
-        let single = self.axes.iter().all(|axis| axis.size == 1 && axis.padding == [0; 2]);
-        let pixels = (0..count).map(move |pixel| {
-            let (line, column) = (pixel / horizontal.output.max(1), pixel % horizontal.output.max(1));
+    /// The first `count` windows, whole lines of them, each a single pixel: every line from its first pixel on, and the elements
+    /// from one of its pixels to the next.
+    pub fn lines(&self, count: usize) -> impl Iterator<Item = (&'a [T::A], usize)> {
+        let Self { x, axes: [vertical, horizontal], channels, first_channel, .. } = *self;
+        (0..count / horizontal.output.max(1)).map(move |line| {
             let (sample, line) = (line / vertical.output.max(1), line % vertical.output.max(1));
             let line = sample * vertical.input + line * vertical.stride;
-            let first = (line * horizontal.input + column * horizontal.stride) * channels + first_channel;
-            part(x, first..first + depth)
-        });
-        single.then_some(pixels)
+            (part(x, line * horizontal.input * channels + first_channel..), horizontal.stride * channels)
+        })
     }
 
-    /// The same windows of other images, with the usual padding.
-    pub fn over<'b, U: MulAdd>(&self, x: &'b [U::A]) -> Windows<'b, U> {
-        let group = self.first_channel..self.first_channel + self.depth;
-        Windows { first_pixel: self.first_pixel, ..Windows::new(x, self.axes, self.channels, group) }
+    /// The windows as pixels, and the steps from such a pixel on to the end of its window, if all windows on a line begin with
+    /// neighbouring pixels and are inside the image.
+    fn neighbours(&self) -> Option<(Pixels<'a, T::A>, Steps)> {
+        let [vertical, horizontal] = self.axes;
+        if self.axes.iter().any(|axis| axis.stride != 1 || axis.padding != [0; 2]) {
+            return None;
+        }
+        // A line of a window if that is contiguous in memory, and otherwise a tap.
+        let [columns, len] = if self.contiguous_lines {
+            [1, horizontal.size * self.depth]
+        } else {
+            [horizontal.size, self.depth]
+        };
+        let pixel = self.channels * size_of::<T::A>();
+        let offset = |tap: usize| {
+            let (y, x) = (tap / columns, tap % columns);
+            (y * vertical.dilation * horizontal.input + x * horizontal.dilation) * pixel
+        };
+        let taps = (0..vertical.size * columns).map(offset);
+        let pixels = Pixels {
+            data: part(self.x, self.first_channel.min(self.x.len())..),
+            pitch: self.channels,
+            line: horizontal.input,
+            image: vertical.input * horizontal.input,
+            width: horizontal.output,
+            height: vertical.output,
+            first: self.first_pixel,
+        };
+        Some((pixels, Steps::of_taps(taps, len * size_of::<T::A>())?))
     }
 
     /// The windows of images with this padding, [`MAX_SEGMENT`] equal elements. `skips_padding` tells whether it adds nothing
@@ -528,7 +545,7 @@ struct Im2col<'a, T: MulAdd> {
     run: Run,
 }
 
-impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
+impl<'a, 'x: 'a, T: MulAdd> ImplicitRows<'a, T> for Im2col<'x, T> {
     /// Small windows are always read as a whole.
     fn max_kc(&self) -> usize {
         let Windows { copied, depth, .. } = self.windows;
@@ -544,5 +561,23 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
         self.windows.segments(row, count, k, &mut self.segments, self.copies.as_mut(), one, &mut self.run)
+    }
+
+    fn copy(&self, row: usize, count: usize, pitch: usize, to: &mut [T::A]) -> bool {
+        let windows = &self.windows;
+        let k = windows.axes.iter().fold(windows.depth, |k, axis| k * axis.size);
+        if !MAY_HAVE_TILES || !windows.copied || windows.in_place || k > pitch {
+            return false;
+        }
+        let mut done = 0;
+        while done < count {
+            let to = part_mut(to, done * pitch..);
+            done += windows.copy_some(row + done, count - done, &(0..k), pitch, to);
+        }
+        true
+    }
+
+    fn pixels(&self) -> Option<(Pixels<'a, T::A>, Steps)> {
+        if const { MAY_HAVE_TILES } { self.windows.neighbours() } else { None }
     }
 }

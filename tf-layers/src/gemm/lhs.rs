@@ -6,7 +6,7 @@ use core::slice::from_ref;
 use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
-use crate::simd::{Isa, MulAdd, Segment};
+use crate::simd::{Isa, MulAdd, Segment, Steps};
 
 /// A left operand.
 pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
@@ -22,11 +22,11 @@ pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
 /// An enum rather than a type parameter: a program has one copy of the kernels for all kinds of left operands.
 pub(crate) enum LhsRows<'a, T: MulAdd> {
     Matrix(RowMajor<'a, T::A>),
-    Implicit(&'a mut (dyn ImplicitRows<T> + 'a)),
+    Implicit(&'a mut (dyn ImplicitRows<'a, T> + 'a)),
 }
 
 /// Rows of a matrix that does not exist in memory.
-pub(crate) trait ImplicitRows<T: MulAdd> {
+pub(crate) trait ImplicitRows<'a, T: MulAdd> {
     /// The largest range of k that [`segments`](Self::segments) takes.
     fn max_kc(&self) -> usize;
 
@@ -40,6 +40,93 @@ pub(crate) trait ImplicitRows<T: MulAdd> {
         k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>];
+
+    /// Copies `count` rows from row `row` on to rows of `pitch` elements, if they are short and consist of odd parts. What is
+    /// left of a row is not defined. Returns whether it did.
+    fn copy(&self, row: usize, count: usize, pitch: usize, to: &mut [T::A]) -> bool;
+
+    /// The rows as pixels of images, and the steps of k from such a pixel on. `None` if the windows have padding, or are not
+    /// next to each other.
+    fn pixels(&self) -> Option<(Pixels<'a, T::A>, Steps)>;
+}
+
+/// Rows of A that begin with the pixels of images. A matrix is an image of one line.
+#[derive(Clone, Copy)]
+pub(crate) struct Pixels<'a, A> {
+    pub data: &'a [A],
+    /// Elements from one pixel to the next.
+    pub pitch: usize,
+    /// The pixels of a line, and of an image.
+    pub line: usize,
+    pub image: usize,
+    /// The rows of A on a line, and the lines of an image that have rows.
+    pub width: usize,
+    pub height: usize,
+    /// The rows of A before the first one that is meant.
+    pub first: usize,
+}
+
+/// A row of A, and where it begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Cursor {
+    pub row: usize,
+    pub pixel: usize,
+    /// The rows before it on its line.
+    column: usize,
+    /// The lines before it in its image.
+    line: usize,
+}
+
+impl<A> Pixels<'_, A> {
+    /// Finds a row.
+    pub fn find(&self, row: usize) -> Cursor {
+        let (width, height) = (self.width.max(1), self.height.max(1));
+        let (line, column) = ((self.first + row) / width, (self.first + row) % width);
+        let (image, line) = (line / height, line % height);
+        Cursor { row, pixel: image * self.image + line * self.line + column, column, line }
+    }
+
+    /// The number of rows from the cursor to the end of its line.
+    #[inline(always)]
+    pub fn left(&self, cursor: &Cursor) -> usize {
+        self.width - cursor.column
+    }
+
+    /// Moves the cursor by as many rows as begin with the next `most` pixels of its image, but not beyond row `end`. Returns the
+    /// pixel after the last of them.
+    #[inline(always)]
+    pub fn span(&self, cursor: &mut Cursor, most: usize, end: usize) -> usize {
+        let limit = cursor.pixel + most;
+        let mut stop = cursor.pixel;
+        while cursor.pixel < limit && cursor.row < end {
+            let count = self.left(cursor).min(limit - cursor.pixel).min(end - cursor.row);
+            stop = cursor.pixel + count;
+            if self.advance(cursor, count) {
+                break;
+            }
+        }
+        stop
+    }
+
+    /// Moves the cursor by `count` rows, at most to the begin of the next line. Returns whether it enters another image.
+    #[inline(always)]
+    pub fn advance(&self, cursor: &mut Cursor, count: usize) -> bool {
+        cursor.row += count;
+        cursor.column += count;
+        cursor.pixel += count;
+        if cursor.column < self.width {
+            return false;
+        }
+        cursor.column = 0;
+        cursor.pixel += self.line - self.width;
+        cursor.line += 1;
+        if cursor.line < self.height {
+            return false;
+        }
+        cursor.line = 0;
+        cursor.pixel += self.image - self.height * self.line;
+        true
+    }
 }
 
 /// A row-major matrix.
@@ -68,6 +155,15 @@ impl<T: MulAdd> LhsRows<'_, T> {
         match self {
             Self::Matrix(_) => usize::MAX,
             Self::Implicit(rows) => rows.max_kc(),
+        }
+    }
+
+    /// As [`ImplicitRows::copy`].
+    #[inline(always)]
+    pub fn copy(&self, row: usize, count: usize, pitch: usize, to: &mut [T::A]) -> bool {
+        match self {
+            Self::Matrix(_) => false,
+            Self::Implicit(rows) => rows.copy(row, count, pitch, to),
         }
     }
 

@@ -74,7 +74,6 @@ pub(super) fn multiply<T: MulAdd, E: Epilogue<T::Acc>>(
     gemm: Gemm<'_, T, E>,
     c: &mut [E::Output],
 ) {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
     if let Some(product) = T::TILES
         && let Some(tiles) = isa.tiles()
         && super::tiles::pays(m, &gemm)

@@ -22,7 +22,6 @@ mod requantize;
 mod round;
 #[cfg(test)]
 mod tests;
-#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
 mod tiles;
 mod wide;
 mod widen;

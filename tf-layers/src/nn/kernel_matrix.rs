@@ -1,16 +1,18 @@
 //! The kernels of layers that compute in `f32`: floats, or weights that take fewer bits.
 
+mod rounding;
+
 use crate::Context;
-use crate::checked::{part, part_mut, split_mut};
-use crate::error::{Error, Result, check_len};
+use crate::checked::{part, part_mut};
+use crate::error::{Result, check_len};
 use crate::gemm::im2col::Windows;
 use crate::gemm::{
-    Epilogue, Gemm, Lhs, Linear, Matrix, RoundingMatrix, RowMajor, Scaled, ScaledMatrix, Weight, round_bf16,
-    round_floats, widen,
+    Epilogue, Gemm, Lhs, Linear, Matrix, RoundingMatrix, RowMajor, Scaled, ScaledMatrix, Weight, widen,
 };
 use crate::nn::{Conv2d, Dense};
-use crate::simd::{BF16BF16, F32, F32BF16, F32F16, F32I8, Isa, MAX_NR, PANEL, SmallWeights, bf16_mut};
-use crate::tensor::{BF16, Buffer, Columns, F16, len};
+use crate::simd::{F32, F32BF16, F32F16, F32I8, Isa, MAX_NR, MulAdd, PANEL, SmallWeights};
+use crate::tensor::{BF16, Columns, F16, len};
+use crate::window::Axis;
 
 /// The kernel of a [`Dense`] layer or of a convolution: a [`Matrix`] of `f32`, [`F16`] or [`BF16`], a [`ScaledMatrix`], or a
 /// [`RoundingMatrix`].
@@ -34,8 +36,56 @@ pub(crate) struct Product<'a> {
     pub c: &'a mut [f32],
 }
 
+/// The products of a convolution, one for each group.
+pub(crate) struct Products<'a, 'y> {
+    /// The rows of each product.
+    pub m: usize,
+    /// The columns of each product.
+    pub n: usize,
+    /// The epilogue of all columns.
+    pub linear: Linear<'a>,
+    pub y: &'a mut Columns<'y>,
+}
+
+impl Products<'_, '_> {
+    fn group(&mut self, group: usize) -> Product<'_> {
+        let first = group * self.n;
+        let linear = self.linear.columns(first..first + self.n);
+        Product { group, m: self.m, linear, ldc: self.y.of, c: self.y.from(first) }
+    }
+}
+
+/// The images of a convolution.
+pub(crate) struct Images<'a> {
+    pub x: &'a [f32],
+    pub batch: usize,
+    /// Vertical and horizontal.
+    pub axes: [Axis; 2],
+    pub channels: usize,
+    /// The number of groups of channels.
+    pub groups: usize,
+}
+
+impl<'a> Images<'a> {
+    /// The windows of each group, and the number of it.
+    fn windows(&self) -> impl Iterator<Item = (usize, Windows<'a, F32>)> {
+        windows(self.x, self.axes, self.channels, self.groups)
+    }
+}
+
+/// The windows of each group of channels, and the number of it.
+fn windows<T: MulAdd>(
+    x: &[T::A],
+    axes: [Axis; 2],
+    channels: usize,
+    groups: usize,
+) -> impl Iterator<Item = (usize, Windows<'_, T>)> {
+    let depth = channels / groups.max(1);
+    (0..groups).map(move |i| (i, Windows::new(x, axes, channels, i * depth..(i + 1) * depth)))
+}
+
 pub(crate) mod sealed {
-    use super::{Columns, Context, Conv2d, Dense, F32, Product, Result, RowMajor, Windows};
+    use super::{Columns, Context, Conv2d, Dense, Images, Product, Products, Result, RowMajor};
 
     /// What a product must know of its kernel.
     pub(crate) trait Operand: Copy {
@@ -47,8 +97,13 @@ pub(crate) mod sealed {
         }
         /// The product with the rows of a matrix.
         fn multiply(&self, cx: &mut Context<'_>, product: Product<'_>, a: RowMajor<'_, f32>) -> Result<()>;
-        /// The product with the windows of images.
-        fn convolve(&self, cx: &mut Context<'_>, product: Product<'_>, a: Windows<'_, F32>) -> Result<()>;
+        /// The products with the windows of images.
+        fn convolve(
+            &self,
+            cx: &mut Context<'_>,
+            products: &mut Products<'_, '_>,
+            a: &Images<'_>,
+        ) -> Result<()>;
     }
 
     /// The layers with this kernel. Not generic, so that a program has one copy of the matrix products.
@@ -113,8 +168,10 @@ impl Operand for Matrix<'_> {
         Ok(())
     }
     #[inline(always)]
-    fn convolve(&self, cx: &mut Context<'_>, product: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
-        product.by_floats(cx.isa, self, a);
+    fn convolve(&self, cx: &mut Context<'_>, products: &mut Products<'_, '_>, a: &Images<'_>) -> Result<()> {
+        for (group, windows) in a.windows() {
+            products.group(group).by_floats(cx.isa, self, windows);
+        }
         Ok(())
     }
 }
@@ -137,8 +194,16 @@ macro_rules! small_floats {
                 Ok(())
             }
             #[inline(always)]
-            fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
-                p.widened::<$product>(cx.isa, cx.scratch.write(strip_len(self)?)?, self, None, a);
+            fn convolve(
+                &self,
+                cx: &mut Context<'_>,
+                products: &mut Products<'_, '_>,
+                a: &Images<'_>,
+            ) -> Result<()> {
+                let strip = cx.scratch.write(strip_len(self)?)?;
+                for (group, windows) in a.windows() {
+                    products.group(group).widened::<$product>(cx.isa, strip, self, None, windows);
+                }
                 Ok(())
             }
         }
@@ -180,83 +245,13 @@ impl Operand for ScaledMatrix<'_> {
         Ok(())
     }
     #[inline(always)]
-    fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
-        let scales = self.scales(p.group);
+    fn convolve(&self, cx: &mut Context<'_>, products: &mut Products<'_, '_>, a: &Images<'_>) -> Result<()> {
         let strip = cx.scratch.write(strip_len(&self.integers)?)?;
-        p.widened::<F32I8>(cx.isa, strip, &self.integers, Some(scales), a);
-        Ok(())
-    }
-}
-
-impl Operand for RoundingMatrix<'_> {
-    #[inline(always)]
-    fn sizes(&self) -> [usize; 3] {
-        self.0.sizes()
-    }
-    #[inline(always)]
-    fn multiply(&self, cx: &mut Context<'_>, p: Product<'_>, a: RowMajor<'_, f32>) -> Result<()> {
-        let (isa, RowMajor { data: x, stride }) = (cx.isa, a);
-        if isa.has_bf16() {
-            let data = rounded(isa, cx.scratch, x)?;
-            p.by_bf16(isa, &self.0, RowMajor { data, stride });
-            return Ok(());
+        for (group, windows) in a.windows() {
+            let scales = Some(self.scales(group));
+            products.group(group).widened::<F32I8>(cx.isa, strip, &self.integers, scales, windows);
         }
-        let (data, strip) = self.rounded_floats(isa, cx.scratch, x)?;
-        let a = RowMajor { data, stride };
-        if p.m >= MANY_ROWS {
-            p.widened::<F32BF16>(isa, strip, &self.0, None, a);
-            return Ok(());
-        }
-        let epilogue = p.linear;
-        p.by_small::<F32BF16, _>(isa, &self.0, epilogue, a);
         Ok(())
-    }
-    /// Each group rounds all of x, except for pixels that a stride skips.
-    #[inline(always)]
-    fn convolve(&self, cx: &mut Context<'_>, p: Product<'_>, a: Windows<'_, F32>) -> Result<()> {
-        let isa = cx.isa;
-        if isa.has_bf16() {
-            if let Some(pixels) = a.pixels(p.m) {
-                let k = self.0.rows();
-                let y = bf16_mut(cx.scratch.write(len(&[p.m, k])?.div_ceil(2))?);
-                for (x, y) in pixels.zip(y.chunks_exact_mut(k.max(1))) {
-                    round_bf16(isa, x, y);
-                }
-                p.by_bf16(isa, &self.0, RowMajor { data: y, stride: k });
-                return Ok(());
-            }
-            let x = rounded(isa, cx.scratch, a.images())?;
-            p.by_bf16(isa, &self.0, a.over::<BF16BF16>(x));
-            return Ok(());
-        }
-        let (x, strip) = self.rounded_floats(isa, cx.scratch, a.images())?;
-        p.widened::<F32BF16>(isa, strip, &self.0, None, a.over::<F32>(x));
-        Ok(())
-    }
-}
-
-/// x as `BF16`, in scratch memory.
-fn rounded<'a>(isa: Isa, scratch: &'a mut Buffer<f32>, x: &[f32]) -> Result<&'a [BF16]> {
-    let y = bf16_mut(scratch.write(x.len().div_ceil(2))?);
-    round_bf16(isa, x, y);
-    Ok(part(y, ..x.len()))
-}
-
-impl RoundingMatrix<'_> {
-    /// x rounded to `BF16` as floats, and the memory for a strip of columns.
-    fn rounded_floats<'a>(
-        &self,
-        isa: Isa,
-        scratch: &'a mut Buffer<f32>,
-        x: &[f32],
-    ) -> Result<(&'a [f32], &'a mut [f32])> {
-        // A strip begins with a cache line.
-        let first = x.len().next_multiple_of(PANEL);
-        let total = first.checked_add(strip_len(&self.0)?).ok_or(Error::Overflow)?;
-        let (y, strip) = split_mut(scratch.write(total)?, first);
-        let y = part_mut(y, ..x.len());
-        round_floats(isa, x, y);
-        Ok((y, strip))
     }
 }
 
@@ -266,14 +261,6 @@ fn strip_len<B: Weight>(b: &Matrix<'_, B>) -> Result<usize> {
 }
 
 impl Product<'_> {
-    /// The product of `BF16`.
-    #[inline(always)]
-    fn by_bf16(self, isa: Isa, b: &Matrix<'_, BF16>, a: impl Lhs<BF16BF16>) {
-        let Self { group, m, linear, ldc, c } = self;
-        let gemm = Gemm::<BF16BF16, _>::with_epilogue(b.group(group), b.rows(), b.cols(), linear);
-        gemm.ldc(ldc).run_parallel(isa, m, a, c);
-    }
-
     /// The product with panels of floats.
     #[inline(always)]
     fn by_floats(self, isa: Isa, b: &Matrix<'_>, a: impl Lhs<F32>) {

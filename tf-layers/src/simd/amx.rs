@@ -4,27 +4,23 @@
 
 use core::arch::asm;
 use core::arch::x86_64::{
-    __cpuid_count, _mm512_mask_loadu_epi8, _mm512_mask_storeu_epi8, _mm512_set1_epi8, _mm512_xor_si512,
-    _xgetbv,
+    __cpuid_count, _mm512_mask_loadu_epi8, _mm512_mask_storeu_epi8, _mm512_set1_epi8, _mm512_setzero_si512,
+    _mm512_xor_si512, _xgetbv,
 };
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::slice::{from_raw_parts, from_raw_parts_mut};
 use std::sync::OnceLock;
 
+use super::tile::{BLOCK_PANELS, BLOCK_ROWS, Lines, Run, Steps, Streamed, TILE_BYTES, TILE_ROWS, TileRows};
 use super::{Kernel, PANEL, Pod, TileProduct};
 use crate::checked::holds;
 
-/// The rows of a tile.
-pub(crate) const TILE_ROWS: usize = 16;
-/// The bytes in a row of a tile.
-pub(crate) const TILE_BYTES: usize = 64;
-/// The rows of a block of C: two tiles.
-pub(crate) const BLOCK_ROWS: usize = 2 * TILE_ROWS;
-/// The panels of a block of C.
-pub(crate) const BLOCK_PANELS: usize = 4;
+/// Whether a program may have tile registers.
+pub(crate) const MAY_EXIST: bool = true;
+
 /// Bytes of copied rows of A, which stay in the level-2 cache. They are on the stack.
-const COPIED_BYTES: usize = 128 * 1024;
+const COPIED_BYTES: usize = 80 * 1024;
 
 /// Exists only if the processor has AMX and AVX-512 with VNNI, and the system lets this process use tile registers.
 #[derive(Clone, Copy)]
@@ -131,54 +127,6 @@ impl Copied {
     }
 }
 
-/// Where rows of A begin in memory.
-#[derive(Clone, Copy)]
-pub(crate) struct TileRows<'a, A> {
-    pub data: &'a [A],
-    /// Elements from one row to the next.
-    pub pitch: usize,
-}
-
-/// How the k of a product is cut into steps of one tile.
-///
-/// All steps take equally many elements. If k is not a multiple of them, the last step begins earlier, with rows of B that
-/// the step before has already multiplied. There, A has a gap of zeros.
-#[derive(Clone, Copy)]
-pub(crate) struct Steps {
-    pub count: usize,
-    /// The groups of 4 bytes in a row of a tile of A, which are the rows of a tile of B.
-    words: usize,
-    /// The words of the gap.
-    gap: usize,
-}
-
-impl Steps {
-    /// The steps of `words` words of k.
-    pub const fn new(words: usize) -> Self {
-        let count = words.div_ceil(TILE_ROWS);
-        if count <= 1 {
-            return Self { count, words, gap: 0 };
-        }
-        Self { count, words: TILE_ROWS, gap: count * TILE_ROWS - words }
-    }
-
-    /// The bytes from the begin of a row of A to the gap, and of the gap.
-    pub const fn gap(&self) -> [usize; 2] {
-        [self.count.saturating_sub(1) * TILE_BYTES, self.gap * 4]
-    }
-
-    /// The bytes from one copied row of A to the next: an odd number of cache lines, so that the rows of a tile are in
-    /// different sets of the cache.
-    pub const fn pitch(&self) -> usize {
-        (self.count | 1) * TILE_BYTES
-    }
-
-    /// The rows of a panel of B.
-    const fn panel_rows(&self) -> usize {
-        self.count * self.words - self.gap
-    }
-}
-
 /// Palette 1 of AMX: eight tiles.
 #[repr(C, align(64))]
 struct Palette {
@@ -192,9 +140,9 @@ struct Palette {
 #[allow(clippy::unused_self, reason = "a value proves that the processor has the features")]
 impl Tiles {
     /// # Safety
-    /// [`exists`] must be true, and the processor must have AVX-512 with F, BW and VNNI.
-    pub(super) unsafe fn new() -> Self {
-        Self(())
+    /// If `found` is set, [`exists`] must be true, and the processor must have AVX-512 with F, BW and VNNI.
+    pub(super) unsafe fn new(found: bool) -> Option<Self> {
+        found.then_some(Self(()))
     }
 
     /// Runs `kernel` compiled for the other vectors of this processor.
@@ -224,15 +172,41 @@ impl Tiles {
         }
     }
 
+    /// Flips these bits of the first `k` elements of a row, opens a gap of zeros after the first `before` of them, and sets the
+    /// following elements to zero, up to a cache line after `before`. There must be at most a line of elements after `before`.
+    #[inline(always)]
+    pub fn open<A: Pod>(self, row: &mut [A], k: usize, [before, gap]: [usize; 2], flip: u8) {
+        let [k, before, gap] = [k.max(before), before, gap].map(|len| len * size_of::<A>());
+        if !holds(k - before + gap <= TILE_BYTES && before + TILE_BYTES <= size_of_val(row)) {
+            return;
+        }
+        let row = row.as_mut_ptr().cast::<i8>();
+        // Shifting by all bits is not defined.
+        let rest = if k == before { 0 } else { u64::MAX >> (TILE_BYTES - (k - before)) };
+        // SAFETY: `self` proves the features. All bytes are in the row, as was checked; the masks exclude others. Every bit
+        // pattern is a number.
+        unsafe {
+            let flip = _mm512_set1_epi8(flip.cast_signed());
+            for at in (0..before).step_by(TILE_BYTES) {
+                let mask = u64::MAX >> (TILE_BYTES - (before - at).min(TILE_BYTES));
+                let bytes = _mm512_mask_loadu_epi8(flip, mask, row.add(at));
+                _mm512_mask_storeu_epi8(row.add(at), mask, _mm512_xor_si512(bytes, flip));
+            }
+            let bytes = _mm512_mask_loadu_epi8(flip, rest, row.add(before));
+            _mm512_mask_storeu_epi8(row.add(before), u64::MAX, _mm512_setzero_si512());
+            _mm512_mask_storeu_epi8(row.add(before + gap), rest, _mm512_xor_si512(bytes, flip));
+        }
+    }
+
     /// Configures the tile registers of this thread for products with these steps, until the result is dropped. A thread may
     /// have one configuration at a time.
-    pub fn configure(self, steps: Steps) -> Configured {
+    pub fn configure(self, steps: &Steps) -> Configured<'_> {
         let mut palette = Palette { id: 1, start_row: 0, reserved: [0; 14], bytes: [0; 16], rows: [0; 16] };
         for tile in 0..8 {
             // Tiles 0 to 3 are C, 4 and 5 are A, 6 and 7 are B.
             let (words, rows) = match tile {
-                4 | 5 => (steps.words, TILE_ROWS),
-                6 | 7 => (PANEL, steps.words),
+                4 | 5 => (steps.words(), TILE_ROWS),
+                6 | 7 => (PANEL, steps.words()),
                 _ => (PANEL, TILE_ROWS),
             };
             // Steps have at most sixteen words, and at least one, so that the palette is valid.
@@ -246,13 +220,13 @@ impl Tiles {
 }
 
 /// The tile registers of this thread, configured.
-pub(crate) struct Configured {
-    steps: Steps,
+pub(crate) struct Configured<'s> {
+    steps: &'s Steps,
     /// Other threads have registers of their own.
     of_thread: PhantomData<*const ()>,
 }
 
-impl Drop for Configured {
+impl Drop for Configured<'_> {
     /// Without data in tile registers, the system has less to save when it switches threads.
     fn drop(&mut self) {
         // SAFETY: the instruction exists, as it was configured.
@@ -260,111 +234,169 @@ impl Drop for Configured {
     }
 }
 
+/// What a product reads and writes, in the order in which the instructions below expect it.
+#[repr(C)]
+struct Operands {
+    /// The first row of each tile of A.
+    rows: [*const u8; 2],
+    panels: [*const u8; 2],
+    sums: *mut u8,
+    /// The cache lines to prefetch in each step.
+    lines: usize,
+}
+
 /// The loop over the steps of k: the products of one or two tiles of rows with two panels.
 macro_rules! products {
-    ($instruction:literal, $steps:expr, $tiles:expr, $a:expr, $panels:expr, $sums:expr) => {
-        if $tiles == 1 {
-            products!($instruction, [], [], $steps, $a, $panels, $sums);
-        } else {
-            products!(
-                $instruction,
-                [
-                    "tileloadd tmm5, [{a1} + {a_pitch}*1]",
-                    concat!($instruction, " tmm2, tmm5, tmm6"),
-                    concat!($instruction, " tmm3, tmm5, tmm7")
-                ],
-                [
-                    "tilestored [{c} + {c_pitch}*1 + 4096], tmm2",
-                    "tilestored [{c} + {c_pitch}*1 + 4160], tmm3"
-                ],
-                $steps,
-                $a,
-                $panels,
-                $sums
-            );
-        }
-    };
-    ($instruction:literal, [$($second:expr),*], [$($store:expr),*], $steps:expr, $a:expr, $panels:expr, $sums:expr) => {
+    (
+        $instruction:literal,
+        $load_a:literal,
+        $load_b:literal,
+        [$($second:expr),*],
+        [$($store:expr),*],
+        $operands:expr,
+        $a_pitch:expr,
+        $runs:expr,
+        $next:expr
+    ) => {
         asm!(
             "tilezero tmm0",
             "tilezero tmm1",
             "tilezero tmm2",
             "tilezero tmm3",
             "2:",
-            // The last step begins earlier in B.
-            "cmp {steps}, 1",
-            "jne 3f",
-            "sub {b0}, {gap}",
-            "sub {b1}, {gap}",
+            "mov {a0}, [{operands}]",
+            "mov {a1}, [{operands} + 8]",
+            "mov {b0}, [{operands} + 16]",
+            "mov {b1}, [{operands} + 24]",
+            "add {a0}, [{run}]",
+            "add {a1}, [{run}]",
+            "add {b0}, [{run} + 8]",
+            "add {b1}, [{run} + 8]",
+            "mov {steps}, [{run} + 16]",
+            "add {run}, 24",
             "3:",
-            "tileloadd tmm4, [{a0} + {a_pitch}*1]",
-            "tileloadd tmm6, [{b0} + {b_pitch}*1]",
+            concat!($load_a, " tmm4, [{a0} + {a_pitch}*1]"),
+            concat!($load_b, " tmm6, [{b0} + {b_pitch}*1]"),
             concat!($instruction, " tmm0, tmm4, tmm6"),
-            "tileloadd tmm7, [{b1} + {b_pitch}*1]",
+            concat!($load_b, " tmm7, [{b1} + {b_pitch}*1]"),
             concat!($instruction, " tmm1, tmm4, tmm7"),
             $($second,)*
+            "mov {lines}, [{operands} + 40]",
+            "test {lines}, {lines}",
+            "jz 5f",
+            "4:",
+            "prefetcht1 [{next}]",
+            "add {next}, 64",
+            "dec {lines}",
+            "jnz 4b",
+            "5:",
             "add {a0}, 64",
             "add {a1}, 64",
             "add {b0}, 1024",
             "add {b1}, 1024",
             "dec {steps}",
+            "jnz 3b",
+            "dec {runs}",
             "jnz 2b",
-            "tilestored [{c} + {c_pitch}*1], tmm0",
-            "tilestored [{c} + {c_pitch}*1 + 64], tmm1",
+            "mov {a0}, [{operands} + 32]",
+            "mov {b_pitch}, 256",
+            "tilestored [{a0} + {b_pitch}*1], tmm0",
+            "tilestored [{a0} + {b_pitch}*1 + 64], tmm1",
             $($store,)*
-            a0 = inout(reg) $a.0 => _,
-            a1 = inout(reg) $a.1 => _,
-            a_pitch = in(reg) $a.2,
-            b0 = inout(reg) $panels[0] => _,
-            b1 = inout(reg) $panels[1] => _,
-            b_pitch = in(reg) TILE_BYTES,
-            c = in(reg) $sums,
-            c_pitch = in(reg) SUMS_PITCH,
-            steps = inout(reg) $steps.count => _,
-            gap = in(reg) $steps.gap * TILE_BYTES,
+            operands = in(reg) $operands,
+            a_pitch = in(reg) $a_pitch,
+            b_pitch = inout(reg) TILE_BYTES => _,
+            run = inout(reg) $runs.as_ptr() => _,
+            runs = inout(reg) $runs.len() => _,
+            next = inout(reg) $next => _,
+            a0 = out(reg) _,
+            a1 = out(reg) _,
+            b0 = out(reg) _,
+            b1 = out(reg) _,
+            steps = out(reg) _,
+            lines = out(reg) _,
             out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack),
         )
+    };    ($instruction:literal, $load_a:literal, $load_b:literal, $tiles:expr, $($rest:expr),+) => {
+        if $tiles == 1 {
+            products!($instruction, $load_a, $load_b, [], [], $($rest),+);
+        } else {
+            products!(
+                $instruction,
+                $load_a,
+                $load_b,
+                [
+                    concat!($load_a, " tmm5, [{a1} + {a_pitch}*1]"),
+                    concat!($instruction, " tmm2, tmm5, tmm6"),
+                    concat!($instruction, " tmm3, tmm5, tmm7")
+                ],
+                [
+                    "tilestored [{a0} + {b_pitch}*1 + 4096], tmm2",
+                    "tilestored [{a0} + {b_pitch}*1 + 4160], tmm3"
+                ],
+                $($rest),+
+            );
+        }
     };
 }
 
-impl Configured {
-    /// Sums the products of `tiles` tiles of rows, one or two, and two panels, and stores the sums as pair `pair` of panels.
+impl Configured<'_> {
+    /// Sums the products of `tiles` tiles of rows from row `row` of A on, one or two, and two panels, and stores the sums as
+    /// pair `pair` of panels. Meanwhile, it prefetches `ahead`.
     ///
     /// All rows of the tiles must be in `a`.
     pub fn multiply<A: Pod, B: Pod, C: Pod>(
         &self,
         product: TileProduct,
         a: TileRows<'_, A>,
+        row: usize,
         tiles: usize,
         panels: [&[B]; 2],
         sums: &mut Sums<C>,
         pair: usize,
+        streamed: Streamed,
+        ahead: Lines,
     ) {
-        const { assert!(size_of::<C>() == 4) };
-        let steps = self.steps;
-        let (rows, pitch) = (tiles * TILE_ROWS, a.pitch * size_of::<A>());
-        let row = steps.count * steps.words * 4;
-        let end = pitch.checked_mul(rows - 1).and_then(|last| last.checked_add(row));
-        let fits = end.is_some_and(|end| end <= size_of_val(a.data))
-            && panels.iter().all(|panel| size_of_val(*panel) >= steps.panel_rows() * TILE_BYTES);
+        const { assert!(size_of::<C>() == 4 && SUMS_PITCH == 256 && size_of::<Run>() == 24) };
+        let (steps, rows) = (self.steps, tiles * TILE_ROWS);
+        let found = a.bytes(row, rows, steps).filter(|_| steps.count() > 0 && (1..=2).contains(&tiles));
+        let fits = panels.iter().all(|panel| size_of_val(*panel) >= steps.panel_bytes());
         // The first pair begins a block, and others continue it.
         let continues = pair == 0 || (rows == sums.rows && 2 * pair == sums.panels);
-        if !holds(fits && continues && steps.count > 0 && rows <= BLOCK_ROWS && pair < BLOCK_PANELS / 2) {
-            return;
-        }
-        let first = a.data.as_ptr().cast::<u8>();
+        let holds = holds(found.is_some() && fits && continues && pair < BLOCK_PANELS / 2);
+        let Some((first, pitch)) = found.filter(|_| holds) else { return };
         (sums.rows, sums.panels) = (rows, 2 * (pair + 1));
-        let rows = (first, first.wrapping_add(TILE_ROWS * pitch), pitch);
-        let panels = panels.map(<[B]>::as_ptr);
-        let sums = sums.block.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL);
-        // SAFETY: `self` proves that the registers are configured. The steps read `row` bytes of each row and all rows of
-        // each panel, which were checked, and write 32 columns of the rows of `sums`.
+        let operands = Operands {
+            rows: [first, first.wrapping_add(TILE_ROWS * pitch)],
+            panels: panels.map(|panel| panel.as_ptr().cast()),
+            sums: sums.block.as_mut_ptr().cast::<C>().wrapping_add(2 * pair * PANEL).cast(),
+            lines: ahead.count().div_ceil(steps.count()),
+        };
+        let (operands, runs, next) = (&raw const operands, steps.runs(), ahead.first());
+        // SAFETY: `self` proves that the registers are configured. The runs, of at least one step each, read rows and panels
+        // as far as was checked, and the products write 32 columns of the rows of `sums`. A prefetch has no visible effect.
         unsafe {
-            match product {
-                TileProduct::Bytes => products!("tdpbusd", steps, tiles, rows, panels, sums),
-                TileProduct::Bf16 => products!("tdpbf16ps", steps, tiles, rows, panels, sums),
+            match (product, streamed) {
+                (TileProduct::Bytes, Streamed::Neither) => {
+                    products!("tdpbusd", "tileloadd", "tileloadd", tiles, operands, pitch, runs, next);
+                }
+                (TileProduct::Bytes, Streamed::A) => {
+                    products!("tdpbusd", "tileloaddt1", "tileloadd", tiles, operands, pitch, runs, next);
+                }
+                (TileProduct::Bytes, Streamed::B) => {
+                    products!("tdpbusd", "tileloadd", "tileloaddt1", tiles, operands, pitch, runs, next);
+                }
+                (TileProduct::Bf16, Streamed::Neither) => {
+                    products!("tdpbf16ps", "tileloadd", "tileloadd", tiles, operands, pitch, runs, next);
+                }
+                (TileProduct::Bf16, Streamed::A) => {
+                    products!("tdpbf16ps", "tileloaddt1", "tileloadd", tiles, operands, pitch, runs, next);
+                }
+                (TileProduct::Bf16, Streamed::B) => {
+                    products!("tdpbf16ps", "tileloadd", "tileloaddt1", tiles, operands, pitch, runs, next);
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ pub struct Isa(Kind);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    #[cfg(target_arch = "x86_64")]
     Amx,
     #[cfg(target_arch = "x86_64")]
     Avx512Bf16,
@@ -36,7 +36,7 @@ enum Kind {
 
 /// From the widest to the narrowest.
 const KINDS: &[Kind] = &[
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+    #[cfg(target_arch = "x86_64")]
     Kind::Amx,
     #[cfg(target_arch = "x86_64")]
     Kind::Avx512Bf16,
@@ -78,7 +78,7 @@ impl Kind {
     #[cfg_attr(not(feature = "std"), allow(clippy::nonminimal_bool, clippy::eq_op))]
     fn exists(self) -> bool {
         match self {
-            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            #[cfg(target_arch = "x86_64")]
             Self::Amx => Self::Avx512Bf16.exists() && super::amx::exists(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 => Self::Avx512Vnni.exists() && has!("avx512bf16"),
@@ -167,7 +167,7 @@ impl Isa {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self.0 {
-            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            #[cfg(target_arch = "x86_64")]
             Kind::Amx => "amx",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Bf16 => "avx512bf16",
@@ -192,17 +192,20 @@ impl Isa {
     }
 
     /// The tile registers, if the instruction set has them.
-    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-    pub(crate) fn tiles(self) -> Option<super::amx::Tiles> {
+    pub(crate) fn tiles(self) -> Option<super::Tiles> {
+        #[cfg(target_arch = "x86_64")]
+        let found = self.0 == Kind::Amx;
+        #[cfg(not(target_arch = "x86_64"))]
+        let found = false;
         // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
-        (self.0 == Kind::Amx).then(|| unsafe { super::amx::Tiles::new() })
+        unsafe { super::Tiles::new(found) }
     }
 
     /// Whether it multiplies pairs of `BF16`. Kernels that do so run on [`Portable`] otherwise.
     #[must_use]
     pub(crate) const fn has_bf16(self) -> bool {
         match self.0 {
-            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            #[cfg(target_arch = "x86_64")]
             Kind::Amx => true,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Bf16 => true,
@@ -214,7 +217,7 @@ impl Isa {
     #[inline]
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
-            #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+            #[cfg(target_arch = "x86_64")]
             Kind::Amx => Self(Kind::Avx512Bf16).run(kernel),
             // SAFETY: only `available` makes an `Isa` of this kind, after it has detected the features.
             #[cfg(target_arch = "x86_64")]

@@ -101,12 +101,10 @@ impl<'a, A> Segment<'a, A> {
         }
     }
 
-    /// The elements of the rows.
-    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
+    /// The elements of each row.
     #[inline(always)]
     pub fn rows(&self) -> impl Iterator<Item = &'a [A]> {
-        // SAFETY: each of the first `count` rows has `len` elements, which live as long as `'a`.
-        self.rows.iter().take(self.count).map(|&row| unsafe { from_raw_parts(row, self.len) })
+        (0..self.count).map(|i| part(self.row(i), ..self.len))
     }
 
     /// Sets rows at any addresses. The shortest slice gives the length of all.

@@ -14,7 +14,7 @@
 #[macro_use]
 mod macros;
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
+#[cfg_attr(not(all(target_arch = "x86_64", target_os = "linux", feature = "std")), path = "no_amx.rs")]
 mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -30,14 +30,12 @@ mod mul_add;
 mod neon;
 mod scalar;
 mod stencil;
+mod tile;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
 mod wide;
 
-#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-pub(crate) use amx::{
-    BLOCK_PANELS, BLOCK_ROWS, Configured, Copied, Steps, Sums, TILE_BYTES, TILE_ROWS, TileRows, Tiles,
-};
+pub(crate) use amx::{Configured, Copied, MAY_EXIST as MAY_HAVE_TILES, Sums, Tiles};
 pub(crate) use bytes::{Bits8, Pod, bf16_mut, bytes_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Taps, WIDEST, Window};
 pub use isa::Isa;
@@ -45,13 +43,13 @@ pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{
     COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
 };
-#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "std"))]
-pub(crate) use mul_add::TileProduct;
 pub(crate) use mul_add::{
-    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileShape, U8I8,
+    Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileProduct,
+    TileShape, U8I8,
 };
 pub(crate) use scalar::Portable;
 pub(crate) use stencil::{Pixels, Reduction, Stencil};
+pub(crate) use tile::{BLOCK_PANELS, BLOCK_ROWS, Lines, Steps, Streamed, TILE_BYTES, TILE_ROWS, TileRows};
 pub(crate) use wide::WideOperands;
 
 use core::ops::IndexMut;

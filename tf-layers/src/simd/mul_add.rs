@@ -12,7 +12,6 @@ pub(super) const MAX_STEP: usize = 4;
 
 /// The instruction that multiplies tile registers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(dead_code, reason = "only tile registers need it, which few targets have")]
 pub(crate) enum TileProduct {
     /// u8 × i8 → i32
     Bytes,
@@ -68,7 +67,6 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     /// Whether [`mul_add_half`](Self::mul_add_half) is faster than [`mul_add`](Self::mul_add).
     const HALVES: bool = false;
     /// How tile registers multiply it, if they can.
-    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     const TILES: Option<TileProduct> = None;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
     const ZEROS: &'static [Self::A];
@@ -88,7 +86,6 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     type Wide<S: Simd>: WideOperands<S, Self>;
 
     /// The bits to flip in every byte of A.
-    #[allow(dead_code, reason = "only tile registers need it, which few targets have")]
     #[inline(always)]
     fn flip(_: Self::Setup) -> u8 {
         0

@@ -1,11 +1,9 @@
 //! Convolutions over images and sequences, channels last.
 
 use crate::Context;
-use crate::checked::part;
 use crate::error::{Result, check_bias, require};
-use crate::gemm::im2col::Windows;
 use crate::gemm::{Linear, Matrix};
-use crate::nn::kernel_matrix::Product;
+use crate::nn::kernel_matrix::{Images, Products};
 use crate::nn::{Activation, Dense, KernelMatrix};
 use crate::tensor::{Columns, View, ViewMut, check_dims, len};
 use crate::window::{Axis, window_axes};
@@ -248,15 +246,9 @@ impl<K: KernelMatrix> Conv2d<'_, K> {
             return K::dense(&Dense { kernel, bias, activation }, cx, pixels, x, y, accumulate);
         }
         let (rectifier, rest) = self.activation.split();
-        let depth = channels / groups;
-        for group in 0..groups {
-            let first = group * n;
-            let bias = self.bias.map(|bias| part(bias, first..first + n));
-            let linear = Linear { bias, accumulate, rectifier: rectifier.columns(first..first + n) };
-            let windows = Windows::new(x, axes, channels, group * depth..(group + 1) * depth);
-            let product = Product { group, m: pixels, linear, ldc: y.of, c: y.from(first) };
-            self.kernel.convolve(cx, product, windows)?;
-        }
+        let linear = Linear { bias: self.bias, accumulate, rectifier };
+        let mut products = Products { m: pixels, n, linear, y: &mut y };
+        self.kernel.convolve(cx, &mut products, &Images { x, batch, axes, channels, groups })?;
         if let Some(rest) = rest {
             y.activate(cx.isa, rest, out_channels);
         }

@@ -3,11 +3,12 @@
 use super::product::{BytesEpilogue, Operand, Product};
 use super::{Byte, Requantization, dense};
 use crate::Context;
+use crate::checked::part_mut;
 use crate::error::{Result, require};
 use crate::gemm::Matrix;
-use crate::simd::{Isa, MAX_SEGMENT};
+use crate::simd::{BLOCK_ROWS, MAX_SEGMENT, TILE_BYTES, bytes_mut};
 use crate::tensor::{Columns, View, ViewMut, check_dims, len};
-use crate::window::{Axis, window_axes};
+use crate::window::{Axis, Padded, window_axes};
 
 /// A convolution over quantized images `[batch, height, width, channels]`. The padding is the zero point of x.
 ///
@@ -175,7 +176,7 @@ impl<'w> QuantizedConv1d<'w> {
         let epilogue = self.requantization.epilogue::<Y>(self.bias, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
         let (from, to) = ([batch, 1, width, channels], [outputs, 1, length]);
-        layer.compute::<X, _>(cx.isa, from, X::bits(x.as_slice()?), to, Columns::bits(&mut y), epilogue)?;
+        layer.compute::<X, _>(cx, from, X::bits(x.as_slice()?), to, Columns::bits(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
@@ -198,7 +199,7 @@ impl<'w> QuantizedConv1d<'w> {
         let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
         let (from, to) = ([batch, 1, width, channels], [outputs, 1, length]);
-        layer.compute::<X, _>(cx.isa, from, X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
+        layer.compute::<X, _>(cx, from, X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 }
@@ -266,7 +267,7 @@ impl<'w> QuantizedConv2d<'w> {
         let epilogue = self.requantization.epilogue::<Y>(self.bias, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
         let to = [outputs, height, width];
-        self.compute::<X, _>(cx.isa, x.dims(), X::bits(x.as_slice()?), to, Columns::bits(&mut y), epilogue)?;
+        self.compute::<X, _>(cx, x.dims(), X::bits(x.as_slice()?), to, Columns::bits(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
@@ -288,14 +289,14 @@ impl<'w> QuantizedConv2d<'w> {
         let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
         let to = [outputs, height, width];
-        self.compute::<X, _>(cx.isa, x.dims(), X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
+        self.compute::<X, _>(cx, x.dims(), X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
     /// Computes `y` from the bits of x with dims `from`. `to` are the dims of `y` without the channels.
     fn compute<X: Byte, E: BytesEpilogue>(
         &self,
-        isa: Isa,
+        cx: &mut Context<'_>,
         from: [usize; 4],
         x: &[u8],
         to: [usize; 3],
@@ -320,28 +321,33 @@ impl<'w> QuantizedConv2d<'w> {
             return Ok(());
         }
         if groups == 1 && self.is_pointwise() {
-            return dense::compute::<X, E>(self.kernel, isa, pixels, x, y, epilogue);
+            return dense::compute::<X, E>(self.kernel, cx.isa, pixels, x, y, epilogue);
         }
         let padding = &[zero; MAX_SEGMENT];
         let depth = channels / groups;
+        let (mut x, mut axes, mut flip) = (x, axes, X::FLIP);
+        // Tile registers read windows in place if the image has no padding and its bytes are unsigned.
+        let neighbours = self.stride == [1; 2] && depth.is_multiple_of(TILE_BYTES) && pixels >= BLOCK_ROWS;
+        let in_place = flip == 0 && self.padding == [[0; 2]; 2];
+        if cx.isa.tiles().is_some() && neighbours && !in_place {
+            let images = Padded { batch, axes, channels };
+            let len = images.len()?;
+            let y = part_mut(bytes_mut(cx.scratch.write(len.div_ceil(size_of::<f32>()))?), ..len);
+            images.write(x, zero ^ flip, y, |x, y| {
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = x ^ X::FLIP;
+                }
+            });
+            (x, axes, flip) = (y, images.axes.map(Axis::padded), 0);
+        }
+        let isa = cx.isa;
         for group in 0..groups {
             let first = group * n;
             let epilogue = epilogue.columns(first..first + n);
             let a =
                 Operand::Windows { x, axes, channels, group: group * depth..(group + 1) * depth, padding };
             let (b, ldc) = (self.kernel.group(group), y.of);
-            E::multiply(Product {
-                isa,
-                m: pixels,
-                k,
-                n,
-                a,
-                flip: X::FLIP,
-                b,
-                epilogue,
-                c: y.from(first),
-                ldc,
-            });
+            E::multiply(Product { isa, m: pixels, k, n, a, flip, b, epilogue, c: y.from(first), ldc });
         }
         Ok(())
     }
