@@ -6,7 +6,7 @@ use core::slice::from_ref;
 use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
-use crate::simd::{Isa, MulAdd, Segment};
+use crate::simd::{Isa, Lines, MAX_MR, MulAdd, Segment, Strip};
 
 /// A left operand.
 pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
@@ -40,6 +40,10 @@ pub(crate) trait ImplicitRows<T: MulAdd> {
         k: Range<usize>,
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>];
+
+    /// The range `k` of rows from `row` on that are equally far apart: at least one, at most `most`. `None` if the rows must be
+    /// read in segments. What is zero is left out.
+    fn strip(&self, row: usize, most: usize, k: Range<usize>) -> Option<Strip<'_, T::A>>;
 }
 
 /// A row-major matrix.
@@ -87,6 +91,20 @@ impl<T: MulAdd> LhsRows<'_, T> {
                 from_ref(one)
             }
             Self::Implicit(rows) => rows.segments(row, count, k, one),
+        }
+    }
+
+    /// As [`ImplicitRows::strip`].
+    #[inline(always)]
+    pub fn strip(&self, row: usize, most: usize, k: Range<usize>) -> Option<Strip<'_, T::A>> {
+        match self {
+            Self::Matrix(RowMajor { data, stride }) => {
+                // The last rows are faster in segments: there are register tiles of every height.
+                let most = most / MAX_MR * MAX_MR;
+                let lines = Lines { count: 1, len: k.len(), pitch: 0, start: k.start, step: 0 };
+                Strip::new(part(data, row * *stride + k.start..), most, *stride, lines)
+            }
+            Self::Implicit(rows) => rows.strip(row, most, k),
         }
     }
 }

@@ -3,14 +3,16 @@
 //! The matrix of windows is never stored. A register tile reads its rows in the image, one segment for each contiguous
 //! part of a window.
 
+mod strip;
+
 use core::ops::Range;
 use core::slice::from_ref;
 
-use super::lhs::{ImplicitRows, Lhs, LhsRows};
-use super::macro_kernel::multiply;
-use super::{Epilogue, Gemm};
 use crate::checked::{copy, part, part_mut, split_mut};
-use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, TARGET_MR, UNSPLIT_K};
+use crate::gemm::lhs::{ImplicitRows, Lhs, LhsRows};
+use crate::gemm::macro_kernel::multiply;
+use crate::gemm::{Epilogue, Gemm};
+use crate::simd::{Isa, MAX_SEGMENT, MulAdd, Segment, Strip, TARGET_MR, UNSPLIT_K};
 use crate::window::Axis;
 
 /// The largest number of segments of a register tile.
@@ -544,5 +546,9 @@ impl<T: MulAdd> ImplicitRows<T> for Im2col<'_, T> {
         one: &'s mut Segment<'s, T::A>,
     ) -> &'s [Segment<'s, T::A>] {
         self.windows.segments(row, count, k, &mut self.segments, self.copies.as_mut(), one, &mut self.run)
+    }
+
+    fn strip(&self, row: usize, most: usize, k: Range<usize>) -> Option<Strip<'_, T::A>> {
+        self.windows.strip(row, most, k)
     }
 }
