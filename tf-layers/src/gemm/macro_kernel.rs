@@ -147,7 +147,7 @@ impl<T: MulAdd> Ahead<T> {
     /// The part for a register tile of `rows` rows.
     #[inline(always)]
     fn take(&mut self, rows: usize) -> Prefetch<T> {
-        self.next.take(self.share * rows / self.height)
+        self.next.take(self.share * rows / self.height.max(1))
     }
 }
 
