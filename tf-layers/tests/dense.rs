@@ -98,3 +98,23 @@ fn dense() {
         }
     }
 }
+
+/// An infinity reaches all columns of its row as an infinity, and no other row.
+#[test]
+fn infinities() {
+    for (rows, k, n) in [(14, 3, 5), (14, 4, 8), (14, 5, 16), (3, 3, 5), (7, 2, 30)] {
+        for at in 0..k {
+            let mut x = vec![1.0; rows * k];
+            x[2 * k + at] = f32::INFINITY;
+            let data = packed(&vec![0.5; k * n], 1, k, n);
+            let layer = Dense::new(Matrix::new(&data, 1, k, n).unwrap());
+            let expected: Vec<f32> =
+                (0..rows * n).map(|i| if i / n == 2 { f32::INFINITY } else { 0.5 * k as f32 }).collect();
+            for isa in isas() {
+                let mut y = vec![f32::NAN; rows * n];
+                on(isa, |cx| layer.run(cx, view(&x, [rows, k]), view_mut(&mut y, [rows, n]))).unwrap();
+                assert_eq!(y, expected, "{isa:?} {rows}x{k}x{n}, infinity at {at}");
+            }
+        }
+    }
+}

@@ -75,16 +75,21 @@ fn convolution_over_volumes() {
 #[test]
 fn transposed_convolution() {
     let mut rng = Rng::new(22);
-    for (groups, stride, dilation, cut, cout) in
-        [(1, [1, 2, 3], [1, 1, 1], [0, 1, 0], 17), (2, [2, 1, 2], [1, 2, 1], [1, 0, 2], 6)]
-    {
-        let (size, kernel_size, output, cin, batch) = ([2, 3, 4], [2, 3, 2], [3, 6, 7], 4, 2);
+    // In the last ones, every output has one tap of one input.
+    for (groups, kernel_size, stride, dilation, cut, output, cout) in [
+        (1, [2, 3, 2], [1, 2, 3], [1, 1, 1], [0, 1, 0], [3, 6, 7], 17),
+        (2, [2, 3, 2], [2, 1, 2], [1, 2, 1], [1, 0, 2], [3, 6, 7], 6),
+        (1, [1, 3, 2], [1, 3, 2], [1, 1, 1], [0, 0, 0], [2, 9, 8], 8),
+        (1, [1, 1, 4], [1, 1, 4], [1, 1, 1], [0, 0, 0], [2, 3, 16], 5),
+    ] {
+        let (size, cin, batch) = ([2, 3, 4], 4, 2);
+        let taps: usize = kernel_size.iter().product();
         let (gin, gout) = (cin / groups, cout / groups);
         let x = rng.vec(batch * 2 * 3 * 4 * cin);
-        let (w, b) = (rng.vec(gin * groups * 12 * gout), rng.vec(cout));
-        let data = packed(&w, groups, gin, 12 * gout);
+        let (w, b) = (rng.vec(gin * groups * taps * gout), rng.vec(cout));
+        let data = packed(&w, groups, gin, taps * gout);
         let layer = ConvTranspose {
-            kernel: Matrix::new(&data, groups, gin, 12 * gout).unwrap(),
+            kernel: Matrix::new(&data, groups, gin, taps * gout).unwrap(),
             bias: Some(&b),
             activation: Activation::Tanh,
             kernel_size,
@@ -99,21 +104,22 @@ fn transposed_convolution() {
         for sample in 0..batch {
             for from in 0..24 {
                 let at = [from / 12, from / 4 % 3, from % 4];
-                for tap in 0..12 {
-                    let taps = [tap / 6, tap / 2 % 3, tap % 2];
+                for tap in 0..taps {
+                    let [_, height, width] = kernel_size;
+                    let tap_at = [tap / (height * width), tap / width % height, tap % width];
                     let mut to = Some(sample);
                     for axis in 0..3 {
                         let place =
-                            (at[axis] * stride[axis] + taps[axis] * dilation[axis]).wrapping_sub(cut[axis]);
+                            (at[axis] * stride[axis] + tap_at[axis] * dilation[axis]).wrapping_sub(cut[axis]);
                         to = to.filter(|_| place < output[axis]).map(|i| i * output[axis] + place);
                     }
                     let Some(to) = to else { continue };
                     for o in 0..cout {
                         for c in 0..gin {
                             let x = x[(sample * 24 + from) * cin + o / gout * gin + c];
-                            let column = (o / gout * 12 + tap) * gout + o % gout;
+                            let column = (o / gout * taps + tap) * gout + o % gout;
                             expected[to * cout + o] +=
-                                f64::from(x) * f64::from(w[c * groups * 12 * gout + column]);
+                                f64::from(x) * f64::from(w[c * groups * taps * gout + column]);
                         }
                     }
                 }
@@ -124,17 +130,19 @@ fn transposed_convolution() {
         }
         for isa in isas() {
             let mut y = vec![f32::NAN; expected.len()];
-            let (from, to) = ([batch, size[0], size[1], size[2], cin], [batch, 3, 6, 7, cout]);
+            let [depth, height, width] = output;
+            let (from, to) = ([batch, size[0], size[1], size[2], cin], [batch, depth, height, width, cout]);
             let run = |layer: ConvTranspose<'_>, to, y: &mut [f32]| {
                 on(isa, |cx| layer.run(cx, view(&x, from), view_mut(y, to)).map(|_| ()))
             };
             run(layer, to, &mut y).unwrap();
             assert_close(&y, &expected, 1e-5, &format!("{isa:?} {groups}"));
-            assert!(run(layer, [1, 3, 12, 7, cout], &mut y).is_err());
-            assert!(run(layer, [batch, 3, 6, 7 * cout, 1], &mut y).is_err());
+            assert!(run(layer, [1, depth, batch * height, width, cout], &mut y).is_err());
+            assert!(run(layer, [batch, depth, height, width * cout, 1], &mut y).is_err());
             assert!(run(ConvTranspose { stride: [usize::MAX; 3], ..layer }, to, &mut y).is_err());
             assert!(run(ConvTranspose { groups: 0, ..layer }, to, &mut y).is_err());
-            let (none, to) = (view(&[], [0, 2, 3, 4, cin]), view_mut(&mut [], [0, 3, 6, 7, cout]));
+            let (none, to) =
+                (view(&[], [0, 2, 3, 4, cin]), view_mut(&mut [], [0, depth, height, width, cout]));
             assert!(on(isa, |cx| layer.run(cx, none, to).is_ok()));
         }
     }

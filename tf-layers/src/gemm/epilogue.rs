@@ -4,7 +4,7 @@ use core::hint::black_box;
 use core::ops::Range;
 
 use crate::checked::{part, part_mut};
-use crate::simd::{Accumulator, Accumulators, PANEL, Simd};
+use crate::simd::{Accumulator, Accumulators, PANEL, PanelRows, Simd};
 
 /// A piecewise linear function that a kernel applies to its results before it stores them.
 #[derive(Debug, Clone, Copy)]
@@ -86,6 +86,12 @@ pub(crate) struct Tile {
 }
 
 impl Tile {
+    /// The elements of C from the first of the tile on.
+    #[inline(always)]
+    pub fn of<C>(self, c: &mut [C]) -> &mut [C] {
+        part_mut(c, self.row * self.ldc + self.column..)
+    }
+
     /// The elements of C in row `i` of the tile.
     #[inline(always)]
     pub fn row_of<C>(self, i: usize, c: &mut [C]) -> &mut [C] {
@@ -149,10 +155,11 @@ impl Epilogue<f32> for Linear<'_> {
         mut sums: [[S::Panel; P]; MR],
         c: &mut [f32],
     ) {
+        let Some(mut rows) = PanelRows::<MR, P>::new(tile.of(c), tile.ldc, tile.width) else { return };
         // C is added last: adding up short sums rounds less than one long sum.
         if self.accumulate {
             for i in 0..MR {
-                let output = load::<S, f32, P>(s, tile.row_of(i, c));
+                let output = rows.load(s, i);
                 for j in 0..P {
                     sums[i][j] = s.panel_add(sums[i][j], output[j]);
                 }
@@ -180,7 +187,7 @@ impl Epilogue<f32> for Linear<'_> {
             }
         }
         for i in 0..MR {
-            store::<S, f32, P>(s, sums[i], tile.row_of(i, c));
+            rows.store(s, i, sums[i]);
         }
     }
 }

@@ -6,7 +6,7 @@ use core::slice::from_ref;
 use super::macro_kernel::multiply;
 use super::{Epilogue, Gemm};
 use crate::checked::part;
-use crate::simd::{Isa, MulAdd, Segment, Steps};
+use crate::simd::{Isa, Lines, MAX_MR, MulAdd, Segment, Steps, Strip};
 
 /// A left operand.
 pub(crate) trait Lhs<T: MulAdd>: Copy + Sync {
@@ -47,12 +47,16 @@ pub(crate) trait ImplicitRows<'a, T: MulAdd> {
 
     /// The rows as pixels of images, and the steps of k from such a pixel on. `None` if the windows have padding, or are not
     /// next to each other.
-    fn pixels(&self) -> Option<(Pixels<'a, T::A>, Steps)>;
+    fn pixels(&self) -> Option<(PixelRows<'a, T::A>, Steps)>;
+
+    /// The range `k` of rows from `row` on that are equally far apart: at least one, at most `most`. `None` if the rows must be
+    /// read in segments. What is zero is left out.
+    fn strip(&self, row: usize, most: usize, k: Range<usize>) -> Option<Strip<'_, T::A>>;
 }
 
 /// Rows of A that begin with the pixels of images. A matrix is an image of one line.
 #[derive(Clone, Copy)]
-pub(crate) struct Pixels<'a, A> {
+pub(crate) struct PixelRows<'a, A> {
     pub data: &'a [A],
     /// Elements from one pixel to the next.
     pub pitch: usize,
@@ -77,7 +81,7 @@ pub(crate) struct Cursor {
     line: usize,
 }
 
-impl<A> Pixels<'_, A> {
+impl<A> PixelRows<'_, A> {
     /// Finds a row.
     pub fn find(&self, row: usize) -> Cursor {
         let (width, height) = (self.width.max(1), self.height.max(1));
@@ -183,6 +187,20 @@ impl<T: MulAdd> LhsRows<'_, T> {
                 from_ref(one)
             }
             Self::Implicit(rows) => rows.segments(row, count, k, one),
+        }
+    }
+
+    /// As [`ImplicitRows::strip`].
+    #[inline(always)]
+    pub fn strip(&self, row: usize, most: usize, k: Range<usize>) -> Option<Strip<'_, T::A>> {
+        match self {
+            Self::Matrix(RowMajor { data, stride }) => {
+                // The last rows are faster in segments: there are register tiles of every height.
+                let most = most / MAX_MR * MAX_MR;
+                let lines = Lines { count: 1, len: k.len(), pitch: 0, start: k.start, step: 0 };
+                Strip::new(part(data, row * *stride + k.start..), most, *stride, lines)
+            }
+            Self::Implicit(rows) => rows.strip(row, most, k),
         }
     }
 }

@@ -10,8 +10,8 @@ use super::wide::{FEW_ROWS, Wide};
 use super::{Epilogue, Gemm};
 use crate::checked::part;
 use crate::simd::{
-    Accumulator, Isa, Kernel, MAX_MR, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, TileShape,
-    UNSPLIT_K, accumulate,
+    Accumulator, Isa, Kernel, MAX_MR, MAX_SEGMENT, MulAdd, PANEL, Prefetch, Segment, Simd, Strip, TALL_MR,
+    TileShape, UNSPLIT_K, accumulate, accumulate_strip,
 };
 
 /// Bytes of a strip of B, KC × NR, that stays in the level-1 cache while rows of A stream by.
@@ -59,6 +59,12 @@ macro_rules! with_height {
     };
 }
 pub(super) use with_height;
+
+/// Whether register tiles of one panel, or half of one, have twice as many rows: if that many sums fit the registers.
+const fn is_tall<S: Simd, T: MulAdd>(half: bool) -> bool {
+    let vectors = PANEL / S::LANES;
+    2 * if half { vectors.div_ceil(2) } else { vectors } <= <T::Tile<S>>::NR / S::LANES
+}
 
 /// The columns of a register tile.
 const fn nr<S: Simd, T: MulAdd, E: Epilogue<T::Acc>>() -> usize {
@@ -111,6 +117,11 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
         let (kc, mc) = if m > FEW_TILES * mr::<S, T>() {
             let kc = match gemm.k {
                 k if const { !E::PARTIAL_SUMS } || k <= UNSPLIT_K => k.max(UNSPLIT_K),
+                // A strip needs all of k. Other products take blocks of whole steps.
+                _ if const { T::STRIPS } => {
+                    let columns = nr::<S, T, E>().min(gemm.n.next_multiple_of(PANEL));
+                    L1_BYTES / (columns * size_of::<T::B>())
+                }
                 _ => L1_BYTES / (nr::<S, T, E>() * size_of::<T::B>()),
             };
             (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(mr::<S, T>()))
@@ -140,6 +151,22 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
                 }
             }
         }
+    }
+}
+
+/// What is prefetched while register tiles are computed.
+struct Ahead<T: MulAdd> {
+    next: Prefetch<T>,
+    /// The part for a register tile of `height` rows.
+    share: usize,
+    height: usize,
+}
+
+impl<T: MulAdd> Ahead<T> {
+    /// The part for a register tile of `rows` rows.
+    #[inline(always)]
+    fn take(&mut self, rows: usize) -> Prefetch<T> {
+        self.next.take(self.share * rows / self.height.max(1))
     }
 }
 
@@ -207,15 +234,28 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
         column: usize,
     ) {
         let tiles = self.rows.len().div_ceil(mr::<S, T>());
-        let (mut next, mut share) = (Prefetch::NOTHING, 0);
+        let mut ahead = Ahead { next: Prefetch::NOTHING, share: 0, height: mr::<S, T>() };
         if tiles > FEW_TILES && !self.gemm.reverse {
-            next = self.next(column / PANEL + P);
-            share = next.rows().div_ceil(tiles);
+            ahead.next = self.next(column / PANEL + P);
+            ahead.share = ahead.next.rows().div_ceil(tiles);
         }
         let mut row = self.rows.start;
         while row < self.rows.end {
-            let soon = next.take(share);
+            // Wide tiles have enough work.
+            if const { T::STRIPS && P <= 2 && mr::<S, T>() == MAX_MR && !S::COMPACT }
+                && let Some(strip) = a.strip(row, self.rows.end - row, self.k.clone())
+                && strip.rows() > 0
+            {
+                if const { T::HALVES } && self.gemm.n - column <= P * PANEL - PANEL / 2 {
+                    self.strip::<S, P, true>(s, &strip, c, [row, column], &mut ahead);
+                } else {
+                    self.strip::<S, P, false>(s, &strip, c, [row, column], &mut ahead);
+                }
+                row += strip.rows();
+                continue;
+            }
             let (height, at) = (tile_height(self.rows.end - row, mr::<S, T>()), [row, column]);
+            let soon = ahead.take(mr::<S, T>());
             // Of wide tiles, the half of a panel is a small part.
             if const { mr::<S, T>() >= 6 && T::HALVES && P <= 2 }
                 && height == 6
@@ -227,6 +267,63 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
             }
             row += height;
         }
+    }
+
+    /// Computes all register tiles of a strip, whose first row is `row`. `HALF` tells that C has at most half of the last panel's
+    /// columns.
+    #[inline(always)]
+    fn strip<S: Simd, const P: usize, const HALF: bool>(
+        &self,
+        s: S,
+        strip: &Strip<'_, T::A>,
+        c: &mut [E::Output],
+        at: [usize; 2],
+        ahead: &mut Ahead<T>,
+    ) {
+        let mut done = 0;
+        if const { P == 1 && is_tall::<S, T>(HALF) } {
+            done = self.tiles::<S, TALL_MR, P, HALF>(s, strip, done, c, at, ahead);
+        }
+        done = self.tiles::<S, MAX_MR, P, HALF>(s, strip, done, c, at, ahead);
+        self.tiles::<S, 1, P, HALF>(s, strip, done, c, at, ahead);
+    }
+
+    /// Computes register tiles of a strip, whose first row is `row`, from row `done` of the strip on, as many as there are.
+    /// Returns the number of rows that are done then.
+    #[inline(always)]
+    fn tiles<S: Simd, const MR: usize, const P: usize, const HALF: bool>(
+        &self,
+        s: S,
+        strip: &Strip<'_, T::A>,
+        mut done: usize,
+        c: &mut [E::Output],
+        [row, column]: [usize; 2],
+        ahead: &mut Ahead<T>,
+    ) -> usize {
+        let gemm = self.gemm;
+        let (ready, panels) = (T::ready(s, gemm.setup), self.panels::<P>(column));
+        while done + MR <= strip.rows() {
+            let width = (P * PANEL).min(gemm.n - column);
+            let tile = Tile { row: row + done, column, width, ldc: gemm.ldc };
+            let soon = ahead.take(MR);
+            let sums = self.epilogue.start::<S, MR, P>(s, tile);
+            let sums = accumulate_strip::<S, T, MR, P, HALF>(s, ready, strip, done, panels, sums, soon);
+            self.epilogue.store(s, tile, sums, c);
+            done += MR;
+        }
+        done
+    }
+
+    /// The panels from the one with column `column` on.
+    #[inline(always)]
+    fn panels<const P: usize>(&self, column: usize) -> [&[T::B]; P] {
+        let gemm = self.gemm;
+        let (first, pitch) = (column / PANEL, gemm.padded_k() * PANEL);
+        let mut panels = [gemm.panels; P];
+        for (i, panel) in panels.iter_mut().enumerate() {
+            *panel = part(part(gemm.panels, (first + i) * pitch..), ..pitch);
+        }
+        panels
     }
 
     /// Computes a register tile and prefetches `next`. `HALF` tells that C has at most half of the last panel's columns.
@@ -241,12 +338,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Block<'_, T, E> {
     ) {
         let gemm = self.gemm;
         let tile = Tile { row, column, width: (P * PANEL).min(gemm.n - column), ldc: gemm.ldc };
-        let (first, pitch) = (column / PANEL, gemm.padded_k() * PANEL);
-        let mut panels = [gemm.panels; P];
-        for (i, panel) in panels.iter_mut().enumerate() {
-            *panel = part(part(gemm.panels, (first + i) * pitch..), ..pitch);
-        }
-        let ready = T::ready(s, gemm.setup);
+        let (ready, panels) = (T::ready(s, gemm.setup), self.panels::<P>(column));
         let mut sums = [[T::Acc::zero(s); P]; MR];
         let mut k = self.k.clone();
         loop {

@@ -38,7 +38,7 @@ pub(crate) use round::{round_bf16, round_floats};
 pub(crate) use widen::widen;
 
 use crate::parallel::{STREAMED, run_tasks, threads};
-use crate::simd::{F32, Isa, MAX_MR, MAX_NR, MulAdd};
+use crate::simd::{F32, Isa, MAX_NR, MulAdd, TALL_MR};
 
 /// A product C = epilogue(A·B) for any A. Methods set its options; `run` computes it.
 ///
@@ -82,7 +82,7 @@ impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
     }
 
     /// The product for some of the columns. The range must begin with a panel.
-    fn columns(self, range: Range<usize>) -> Self {
+    pub fn columns(self, range: Range<usize>) -> Self {
         let panels = &self.panels[range.start * self.padded_k()..];
         Self { panels, n: range.len(), epilogue: self.epilogue.columns(range), ..self }
     }
@@ -124,11 +124,11 @@ impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
             });
             return;
         }
-        // MAX_MR is a multiple of the MR of every instruction set. The last task also has the remaining rows.
-        let (tiles, offset) = ((m / MAX_MR).max(1), |tile| tile * MAX_MR * self.ldc);
+        // TALL_MR is a multiple of the rows of most register tiles. The last task also has the remaining rows.
+        let (tiles, offset) = ((m / TALL_MR).max(1), |tile| tile * TALL_MR * self.ldc);
         run_tasks(tiles, threads, offset, c, &mut [], |task, c, _| {
-            let end = if task.end == tiles { m } else { task.end * MAX_MR };
-            let first = task.start * MAX_MR;
+            let end = if task.end == tiles { m } else { task.end * TALL_MR };
+            let first = task.start * TALL_MR;
             self.run(isa, end - first, a.skip_rows(first), c);
         });
     }

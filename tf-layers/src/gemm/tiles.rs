@@ -8,12 +8,12 @@
 use core::ops::Range;
 
 use super::epilogue::Tile;
-use super::lhs::{Cursor, LhsRows, Pixels, RowMajor};
+use super::lhs::{Cursor, LhsRows, PixelRows, RowMajor};
 use super::{Epilogue, Gemm};
 use crate::checked::{part, part_mut};
 use crate::simd::{
-    Accumulator, BLOCK_PANELS, BLOCK_ROWS, Configured, Copied, Kernel, Lines, MulAdd, PANEL, Segment, Simd,
-    Steps, Streamed, Sums, TARGET_MR, TILE_BYTES, TILE_ROWS, TileProduct, TileRows, Tiles,
+    Accumulator, BLOCK_PANELS, BLOCK_ROWS, CacheLines, Configured, Copied, Kernel, MulAdd, PANEL, Segment,
+    Simd, Steps, Streamed, Sums, TARGET_MR, TILE_BYTES, TILE_ROWS, TileProduct, TileRows, Tiles,
 };
 
 /// Bytes of the rows of A that stay in the level-2 cache while B streams by.
@@ -124,8 +124,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for TileKernel<'_, '_, T, E> {
 }
 
 /// `rows` rows of a matrix as pixels of an image.
-fn matrix<A>(RowMajor { data, stride }: RowMajor<'_, A>, rows: usize) -> Pixels<'_, A> {
-    Pixels { data, pitch: stride, line: rows, image: rows, width: rows, height: 1, first: 0 }
+fn matrix<A>(RowMajor { data, stride }: RowMajor<'_, A>, rows: usize) -> PixelRows<'_, A> {
+    PixelRows { data, pitch: stride, line: rows, image: rows, width: rows, height: 1, first: 0 }
 }
 
 /// The rows of A and the steps of k, if the rows can be read in place.
@@ -134,7 +134,7 @@ fn in_place<'r, T: MulAdd, E: Epilogue<T::Acc>>(
     a: &LhsRows<'r, T>,
     m: usize,
     gemm: &Gemm<'_, T, E>,
-) -> Option<(Pixels<'r, T::A>, Steps)> {
+) -> Option<(PixelRows<'r, T::A>, Steps)> {
     if T::flip(gemm.setup) != 0 || !gemm.k.is_multiple_of(T::STEP) {
         return None;
     }
@@ -232,7 +232,7 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
 
     /// Computes `m` rows of C.
     #[inline(always)]
-    fn run<S: Simd>(&mut self, s: S, a: &Pixels<'_, T::A>, m: usize, c: &mut [E::Output]) {
+    fn run<S: Simd>(&mut self, s: S, a: &PixelRows<'_, T::A>, m: usize, c: &mut [E::Output]) {
         let rows = TileRows::new(a.data, a.pitch, self.steps);
         let panels = self.gemm.n.div_ceil(PANEL);
         let bytes = self.steps.panel_bytes();
@@ -259,7 +259,7 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
                 let blocks = (end - start.row).div_ceil(BLOCK_ROWS);
                 // All of a small B is in the cache after the first rows.
                 let cached = by_rows && start.row > 0;
-                let mut ahead = if cached { Lines::NONE } else { self.ahead(panel..panel + count) };
+                let mut ahead = if cached { CacheLines::NONE } else { self.ahead(panel..panel + count) };
                 let share = ahead.count().div_ceil(blocks * count.div_ceil(2));
                 next = start;
                 while next.row < end {
@@ -306,7 +306,7 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
         pixels: Range<usize>,
         panels: Range<usize>,
         streamed: Streamed,
-        (ahead, share): (&mut Lines, usize),
+        (ahead, share): (&mut CacheLines, usize),
     ) -> usize {
         let tiles = pixels.len().div_ceil(TILE_ROWS);
         // The last block of all begins earlier, so that all rows of its tiles are in memory.
@@ -338,7 +338,7 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
     fn store<S: Simd>(
         &self,
         s: S,
-        a: &Pixels<'_, T::A>,
+        a: &PixelRows<'_, T::A>,
         (mut cursor, end): (Cursor, usize),
         sum: usize,
         panels: Range<usize>,
@@ -361,13 +361,13 @@ impl<'g, 'a, T: MulAdd, E: Epilogue<T::Acc>> Block<'g, 'a, T, E> {
 
     /// The lines of B that are read after these panels: as many as they have.
     #[inline(always)]
-    fn ahead(&self, panels: Range<usize>) -> Lines {
+    fn ahead(&self, panels: Range<usize>) -> CacheLines {
         let pitch = self.gemm.padded_k() * PANEL;
         let part = part(self.gemm.panels, panels.start * pitch..panels.end * pitch);
         if size_of_val(part) > AHEAD_BYTES || self.k.len() < self.gemm.k {
-            return Lines::NONE;
+            return CacheLines::NONE;
         }
-        Lines::after(part, size_of_val(part) / TILE_BYTES)
+        CacheLines::after(part, size_of_val(part) / TILE_BYTES)
     }
 
     /// Stores the sums of these rows, from row `sum` of the sums on, and of `P` panels from `panel` + `first` on. The sums begin

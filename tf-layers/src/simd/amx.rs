@@ -12,7 +12,9 @@ use core::mem::MaybeUninit;
 use core::slice::{from_raw_parts, from_raw_parts_mut};
 use std::sync::OnceLock;
 
-use super::tile::{BLOCK_PANELS, BLOCK_ROWS, Lines, Run, Steps, Streamed, TILE_BYTES, TILE_ROWS, TileRows};
+use super::tile::{
+    BLOCK_PANELS, BLOCK_ROWS, CacheLines, Run, Steps, Streamed, TILE_BYTES, TILE_ROWS, TileRows,
+};
 use super::{Kernel, PANEL, Pod, TileProduct};
 use crate::checked::holds;
 
@@ -357,7 +359,7 @@ impl Configured<'_> {
         sums: &mut Sums<C>,
         pair: usize,
         streamed: Streamed,
-        ahead: Lines,
+        ahead: CacheLines,
     ) {
         const { assert!(size_of::<C>() == 4 && SUMS_PITCH == 256 && size_of::<Run>() == 24) };
         let (steps, rows) = (self.steps, tiles * TILE_ROWS);

@@ -40,6 +40,7 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     const PACKS: bool = true;
     const FUSED: bool = true;
     const HALVES: bool = true;
+    const PAIRS: bool = true;
     // 6 × 4 accumulators leave 8 of the 32 registers for weights and inputs.
     const MR: usize = 6;
     const NR: usize = 4 * PANEL;
@@ -110,6 +111,33 @@ impl<const VNNI: bool, const BF16: bool> Simd for Avx512<VNNI, BF16> {
     unsafe fn load_half_ptr(self, x: *const f32) -> __m512 {
         // SAFETY: eight floats are readable by the caller's contract.
         unsafe { _mm512_castps256_ps512(_mm256_loadu_ps(x)) }
+    }
+    #[inline(always)]
+    unsafe fn splat_pair_ptr(self, x: *const f32) -> __m512 {
+        // SAFETY: `self` proves the feature; two floats are readable by the caller's contract.
+        unsafe { _mm512_castpd_ps(_mm512_set1_pd(x.cast::<f64>().read_unaligned())) }
+    }
+    #[inline(always)]
+    fn splat_even(self, x: f32) -> __m512 {
+        // SAFETY: `self` proves the feature.
+        unsafe { _mm512_maskz_broadcastss_ps(0x5555, _mm_set_ss(x)) }
+    }
+    #[inline(always)]
+    fn pair_halves(self, [even]: [__m512; 1], [odd]: [__m512; 1]) -> [__m512; 1] {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let from = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            [_mm512_permutex2var_ps(even, from, odd)]
+        }
+    }
+    #[inline(always)]
+    fn add_pairs(self, [pairs]: [__m512; 1]) -> [__m512; 1] {
+        // SAFETY: `self` proves the feature.
+        unsafe {
+            let sums = _mm512_add_ps(pairs, _mm512_permute_ps::<0b10_11_00_01>(pairs));
+            let even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 0, 2, 4, 6, 8, 10, 12, 14);
+            [_mm512_permutexvar_ps(even, sums)]
+        }
     }
     #[inline(always)]
     unsafe fn store_ptr(self, v: __m512, y: *mut f32) {

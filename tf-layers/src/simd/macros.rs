@@ -76,7 +76,9 @@ macro_rules! panels {
         }
         #[inline(always)]
         fn panel_load_partial(self, x: &[f32]) -> [$vector; $n] {
+            // Masked loads and stores of whole vectors are slow on many processors.
             [$(match x.get($i * Self::LANES..) {
+                Some(x) if const { $n > 1 } && x.len() >= Self::LANES => self.load(x),
                 Some(x) if !x.is_empty() => self.load_partial(x, 0.0),
                 _ => self.splat(0.0),
             }),+]
@@ -84,6 +86,7 @@ macro_rules! panels {
         #[inline(always)]
         fn panel_store_partial(self, panel: [$vector; $n], y: &mut [f32]) {
             $(match y.get_mut($i * Self::LANES..) {
+                Some(y) if const { $n > 1 } && y.len() >= Self::LANES => self.store(panel[$i], y),
                 // An empty masked store is very slow if the address is not mapped.
                 Some(y) if !y.is_empty() => self.store_partial(panel[$i], y),
                 _ => {}

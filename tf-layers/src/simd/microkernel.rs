@@ -12,6 +12,9 @@ use crate::checked::{element, holds, part};
 /// The largest `MR` of any instruction set.
 pub(crate) const MAX_MR: usize = 6;
 
+/// The rows of the highest register tile, which has one panel or half of one.
+pub(crate) const TALL_MR: usize = 2 * MAX_MR;
+
 /// The largest `MR` of an instruction set of this target.
 pub(crate) const TARGET_MR: usize =
     if cfg!(any(target_arch = "x86_64", target_arch = "aarch64", target_feature = "simd128")) {
@@ -193,19 +196,8 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize, co
     }
     let panels = weights;
     let steps = k / T::STEP;
-    // A small tile has several sets of accumulators, because dependent multiply-adds leave the execution units idle.
     // SAFETY: every row has k ≥ steps · STEP elements, every panel PANEL times as many.
-    let mut sums = unsafe {
-        if const { S::COMPACT } {
-            unrolled::<S, T, MR, P, 1, HALF>(s, ready, steps, rows, panels, sums)
-        } else if const { vectors::<S>(MR, P, HALF) < 3 } {
-            unrolled::<S, T, MR, P, 4, HALF>(s, ready, steps, rows, panels, sums)
-        } else if const { vectors::<S>(MR, P, HALF) < 8 } {
-            unrolled::<S, T, MR, P, 2, HALF>(s, ready, steps, rows, panels, sums)
-        } else {
-            prefetching::<S, T, MR, P, HALF>(s, ready, steps, rows, panels, sums, prefetch)
-        }
-    };
+    let mut sums = unsafe { all_steps::<S, T, MR, P, HALF>(s, ready, steps, rows, panels, sums, prefetch) };
     if const { T::STEP > 1 } && k > steps * T::STEP {
         let mut rest = [[T::A::default(); MAX_STEP]; MR];
         // Not unrolled, because this runs once.
@@ -234,6 +226,35 @@ pub(crate) fn accumulate<S: Simd, T: MulAdd, const MR: usize, const P: usize, co
         }
     }
     sums
+}
+
+/// The loop over k.
+///
+/// # Safety
+/// `steps` · `STEP` elements must be readable from each of `rows`, `PANEL` times as many from each of `panels`.
+#[inline(always)]
+pub(super) unsafe fn all_steps<S: Simd, T: MulAdd, const MR: usize, const P: usize, const HALF: bool>(
+    s: S,
+    ready: T::Ready<S>,
+    steps: usize,
+    rows: [*const T::A; MR],
+    panels: [*const T::B; P],
+    sums: Accumulators<S, T::Acc, MR, P>,
+    prefetch: Prefetch<T>,
+) -> Accumulators<S, T::Acc, MR, P> {
+    // A small tile has several sets of accumulators, because dependent multiply-adds leave the execution units idle.
+    // SAFETY: by the caller's contract.
+    unsafe {
+        if const { S::COMPACT } {
+            unrolled::<S, T, MR, P, 1, HALF>(s, ready, steps, rows, panels, sums)
+        } else if const { vectors::<S>(MR, P, HALF) < 3 } {
+            unrolled::<S, T, MR, P, 4, HALF>(s, ready, steps, rows, panels, sums)
+        } else if const { vectors::<S>(MR, P, HALF) < 8 } {
+            unrolled::<S, T, MR, P, 2, HALF>(s, ready, steps, rows, panels, sums)
+        } else {
+            prefetching::<S, T, MR, P, HALF>(s, ready, steps, rows, panels, sums, prefetch)
+        }
+    }
 }
 
 /// The loop of large tiles. It spreads the prefetches over the steps, because loads wait while many are in flight.

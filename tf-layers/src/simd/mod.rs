@@ -28,8 +28,10 @@ mod microkernel;
 mod mul_add;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod panel_rows;
 mod scalar;
 mod stencil;
+mod strip;
 mod tile;
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm;
@@ -41,15 +43,19 @@ pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};
 pub(crate) use microkernel::{
-    COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TARGET_MR, UNSPLIT_K, accumulate,
+    COPIES, MAX_MR, MAX_SEGMENT, Prefetch, Segment, TALL_MR, TARGET_MR, UNSPLIT_K, accumulate,
 };
 pub(crate) use mul_add::{
     Accumulator, Accumulators, BF16BF16, F32, F32BF16, F32F16, F32I8, MulAdd, SmallWeights, TileProduct,
     TileShape, U8I8,
 };
+pub(crate) use panel_rows::PanelRows;
 pub(crate) use scalar::Portable;
 pub(crate) use stencil::{Pixels, Reduction, Stencil};
-pub(crate) use tile::{BLOCK_PANELS, BLOCK_ROWS, Lines, Steps, Streamed, TILE_BYTES, TILE_ROWS, TileRows};
+pub(crate) use strip::{Lines, Strip, accumulate_strip};
+pub(crate) use tile::{
+    BLOCK_PANELS, BLOCK_ROWS, CacheLines, Steps, Streamed, TILE_BYTES, TILE_ROWS, TileRows,
+};
 pub(crate) use wide::WideOperands;
 
 use core::ops::IndexMut;
@@ -125,6 +131,9 @@ pub(crate) trait Simd: Copy {
     /// Whether `fma_half` and `load_half_ptr` are faster than `fma` and `load_ptr`: processors may execute a wide vector in
     /// two parts.
     const HALVES: bool = false;
+    /// Whether `splat_pair_ptr` takes no longer than loading one float, so that a vector of products of half a panel can hold
+    /// those of two k.
+    const PAIRS: bool = false;
     /// Whether small code is more important than speed, so that loops are not unrolled.
     const COMPACT: bool = false;
     /// Whether dot products of four neighbouring bytes are so fast that interleaving bytes for them pays.
@@ -272,6 +281,31 @@ pub(crate) trait Simd: Copy {
     fn panel_fma(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
     /// x·w + sum for the first half of a panel. The other half of the result has no meaning.
     fn panel_fma_half(self, x: Self::F32, w: Self::Panel, sum: Self::Panel) -> Self::Panel;
+    /// Repeats the two floats at `x` in all lanes.
+    ///
+    /// Only called if `PAIRS`, as are `splat_even`, `pair_halves` and `add_pairs`.
+    ///
+    /// # Safety
+    /// They must be readable.
+    #[inline(always)]
+    unsafe fn splat_pair_ptr(self, _x: *const f32) -> Self::F32 {
+        self.splat(0.0)
+    }
+    /// Repeats `x` in the even lanes. The others are 0.
+    #[inline(always)]
+    fn splat_even(self, x: f32) -> Self::F32 {
+        self.splat(x)
+    }
+    /// The first halves of two panels, alternately.
+    #[inline(always)]
+    fn pair_halves(self, even: Self::Panel, _odd: Self::Panel) -> Self::Panel {
+        even
+    }
+    /// The sums of neighbouring lanes in the first half of the panel. The other half of the result has no meaning.
+    #[inline(always)]
+    fn add_pairs(self, pairs: Self::Panel) -> Self::Panel {
+        pairs
+    }
     /// # Safety
     /// `LANES` floats must be readable at `x`.
     unsafe fn load_ptr(self, x: *const f32) -> Self::F32;

@@ -3,6 +3,7 @@
 use core::hint::black_box;
 use core::marker::PhantomData;
 
+use super::strip::float_pairs;
 use super::wide::{WideBytes, WideOperands};
 use super::{COPIES, MAX_SEGMENT, PANEL, Pod, Simd};
 use crate::tensor::{BF16, F16};
@@ -66,6 +67,10 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
     const BF16: bool = false;
     /// Whether [`mul_add_half`](Self::mul_add_half) is faster than [`mul_add`](Self::mul_add).
     const HALVES: bool = false;
+    /// Whether there is a micro-kernel for strips of rows.
+    const STRIPS: bool = false;
+    /// Whether a vector of products of half a panel can hold those of two k, if the instruction set has `PAIRS`.
+    const PAIRS: bool = false;
     /// How tile registers multiply it, if they can.
     const TILES: Option<TileProduct> = None;
     /// The usual padding of an image, [`MAX_SEGMENT`] zeros.
@@ -123,6 +128,31 @@ pub(crate) trait MulAdd: Copy + Send + Sync + 'static {
         sums: <Self::Acc as Accumulator>::Panel<S>,
     ) -> <Self::Acc as Accumulator>::Panel<S> {
         Self::mul_add(s, x, w, sums)
+    }
+    /// Adds the products of `len` elements of k to sums of pairs: neighbouring lanes hold the products of a column with elements at
+    /// even and at odd places. Only the first half of the columns is computed.
+    ///
+    /// Only called if `PAIRS`, as is `add_pairs`.
+    ///
+    /// # Safety
+    /// `len` elements must be readable from each of `rows`, as many rows of a panel from `panel`.
+    #[inline(always)]
+    unsafe fn mul_add_pairs<S: Simd, const MR: usize>(
+        _s: S,
+        _len: usize,
+        _rows: [*const Self::A; MR],
+        _panel: *const Self::B,
+        pairs: [<Self::Acc as Accumulator>::Panel<S>; MR],
+    ) -> [<Self::Acc as Accumulator>::Panel<S>; MR] {
+        pairs
+    }
+    /// The sums of the first half of the columns, whose two parts are in `pairs`.
+    #[inline(always)]
+    fn add_pairs<S: Simd>(
+        _s: S,
+        pairs: <Self::Acc as Accumulator>::Panel<S>,
+    ) -> <Self::Acc as Accumulator>::Panel<S> {
+        pairs
     }
 }
 
@@ -234,6 +264,8 @@ impl MulAdd for F32 {
 
     const STEP: usize = 1;
     const HALVES: bool = true;
+    const STRIPS: bool = true;
+    const PAIRS: bool = true;
 
     type Tile<S: Simd> = FloatTile<S>;
     type Broadcast<S: Simd> = S::F32;
@@ -254,6 +286,21 @@ impl MulAdd for F32 {
     #[inline(always)]
     fn mul_add_half<S: Simd>(s: S, x: S::F32, w: S::Panel, sums: S::Panel) -> S::Panel {
         s.panel_fma_half(x, w, sums)
+    }
+    #[inline(always)]
+    unsafe fn mul_add_pairs<S: Simd, const MR: usize>(
+        s: S,
+        len: usize,
+        rows: [*const f32; MR],
+        panel: *const f32,
+        pairs: [S::Panel; MR],
+    ) -> [S::Panel; MR] {
+        // SAFETY: by the caller's contract.
+        unsafe { float_pairs(s, len, rows, panel, pairs) }
+    }
+    #[inline(always)]
+    fn add_pairs<S: Simd>(s: S, pairs: S::Panel) -> S::Panel {
+        s.add_pairs(pairs)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use core::marker::PhantomData;
 
-use super::tile::{Lines, Steps, Streamed, TileRows};
+use super::tile::{CacheLines, Steps, Streamed, TileRows};
 use super::{Kernel, Pod, TileProduct};
 
 /// Whether a program may have tile registers.
@@ -65,7 +65,7 @@ impl Configured<'_> {
         _: &mut Sums<C>,
         _: usize,
         _: Streamed,
-        _: Lines,
+        _: CacheLines,
     ) {
         match self.0 {}
     }

@@ -166,12 +166,12 @@ pub(crate) enum Streamed {
 
 /// Cache lines to prefetch. The pointer is never dereferenced.
 #[derive(Clone, Copy)]
-pub(crate) struct Lines {
+pub(crate) struct CacheLines {
     first: *const u8,
     count: usize,
 }
 
-impl Lines {
+impl CacheLines {
     pub const NONE: Self = Self { first: null(), count: 0 };
 
     /// The `count` lines after a slice.

@@ -23,7 +23,7 @@ pub const PLAIN: Case = Case {
     groups: 1,
 };
 
-pub const CASES: [Case; 23] = [
+pub const CASES: [Case; 28] = [
     PLAIN,
     Case { batch: 0, ..PLAIN },
     Case { batch: 3, channels: [1, 17], ..PLAIN },
@@ -55,6 +55,12 @@ pub const CASES: [Case; 23] = [
     Case { size: [80, 3], channels: [1, 5], kernel: [70, 1], padding: [[2, 0], [0, 0]], ..PLAIN },
     Case { size: [3, 80], channels: [2, 4], kernel: [1, 70], dilation: [1, 1], groups: 2, ..PLAIN },
     Case { size: [9, 9], channels: [6, 12], groups: 3, stride: [3, 1], dilation: [1, 2], ..PLAIN },
+    // Lines of several register tiles, with few channels.
+    Case { size: [5, 33], channels: [1, 8], padding: [[0, 0], [0, 0]], ..PLAIN },
+    Case { size: [4, 40], channels: [8, 7], batch: 2, ..PLAIN },
+    Case { size: [6, 45], channels: [3, 10], stride: [2, 2], padding: [[0, 1], [2, 3]], ..PLAIN },
+    Case { size: [4, 30], channels: [16, 24], dilation: [2, 1], padding: [[2, 2], [4, 0]], ..PLAIN },
+    Case { size: [3, 29], channels: [40, 5], kernel: [2, 5], padding: [[3, 0], [7, 2]], ..PLAIN },
 ];
 
 impl Case {

@@ -1,10 +1,12 @@
 //! Transposed convolutions, channels last.
 
 use crate::Context;
+use crate::checked::{copy, part};
 use crate::error::{Error, Result, check_bias, require};
-use crate::gemm::{Gemm, Matrix, RowMajor};
+use crate::gemm::{Gemm, Linear, Matrix, Rectifier, RowMajor};
 use crate::nn::Activation;
-use crate::simd::{Kernel, Simd};
+use crate::parallel::{run_tasks, threads};
+use crate::simd::{Isa, Kernel, PANEL, Simd};
 use crate::tensor::{View, ViewMut, check_dims, len};
 use crate::window::channels_last;
 
@@ -126,6 +128,11 @@ impl<'w> ConvTranspose<'w> {
                 return Err(Error::Overflow);
             }
         }
+        if self.is_disjoint(size, output, outputs) && !x.is_empty() && !y.is_empty() {
+            let bias = scratch.write(self.kernel_size[2] * outputs)?;
+            self.multiply_lines(isa, x, size[2], bias, y);
+            return Ok(());
+        }
         let rows = (BLOCK / columns.max(1)).clamp(1, pixels.max(1));
         let products = scratch.write(len(&[rows, columns])?)?;
         for y in y.chunks_exact_mut(out_channels.max(1)) {
@@ -153,6 +160,63 @@ impl<'w> ConvTranspose<'w> {
         }
         self.activation.map_in_place(isa, y);
         Ok(())
+    }
+}
+
+/// Layers whose kernels touch and do not overlap, which are common where images are enlarged: an output has one tap of one
+/// input.
+impl ConvTranspose<'_> {
+    /// Whether the kernels of neighbouring inputs fill y, and the outputs of an input in each line are whole panels.
+    fn is_disjoint(&self, size: [usize; 3], output: [usize; 3], outputs: usize) -> bool {
+        let Self { kernel_size, stride, dilation, padding, .. } = *self;
+        let [depth, height, width] = kernel_size;
+        let fills = (0..3).all(|axis| {
+            kernel_size[axis] == stride[axis]
+                && output[axis] == size[axis] * stride[axis]
+                && padding[axis] == 0
+        });
+        let panels = height == 1 || (width * outputs).is_multiple_of(PANEL);
+        fills && dilation == [1; 3] && depth == 1 && panels && self.groups == 1
+    }
+
+    /// Multiplies each line of `width` inputs with each line of the kernel, which gives a line of y. `bias` is memory for the biases
+    /// of a line of the kernel.
+    fn multiply_lines(&self, isa: Isa, x: &[f32], width: usize, bias: &mut [f32], y: &mut [f32]) {
+        if let Some(from) = self.bias {
+            for to in bias.chunks_exact_mut(from.len().max(1)) {
+                copy(to, from);
+            }
+        }
+        let (rectifier, rest) = match self.activation.split() {
+            // There is a slope for each output, not for each column.
+            (Rectifier::Parametric(_), _) => (Rectifier::NONE, Some(self.activation)),
+            split => split,
+        };
+        let linear = Linear { bias: self.bias.and(Some(&*bias)), accumulate: false, rectifier };
+        let (channels, columns) = (self.in_channels, bias.len());
+        let lines = x.len() / (width * channels).max(1);
+        let line = self.kernel_size[1] * width * columns;
+        let work = y.len().saturating_mul(channels);
+        run_tasks(
+            lines,
+            threads(work),
+            |first| first * line,
+            y,
+            &mut [],
+            |task, y, _| {
+                for (i, y) in task.zip(y.chunks_exact_mut(line.max(1))) {
+                    let x = RowMajor { data: part(x, i * width * channels..), stride: channels };
+                    for (tap, y) in y.chunks_exact_mut((width * columns).max(1)).enumerate() {
+                        let gemm =
+                            Gemm::from_matrix(&self.kernel, 0).columns(tap * columns..(tap + 1) * columns);
+                        gemm.linear(linear).ldc(columns).run(isa, width, x, y);
+                    }
+                }
+            },
+        );
+        if let Some(rest) = rest {
+            rest.map_in_place(isa, y);
+        }
     }
 }
 

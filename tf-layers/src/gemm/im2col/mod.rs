@@ -3,14 +3,16 @@
 //! The matrix of windows is never stored. A register tile reads its rows in the image, one segment for each contiguous
 //! part of a window.
 
+mod strip;
+
 use core::ops::Range;
 use core::slice::from_ref;
 
-use super::lhs::{ImplicitRows, Lhs, LhsRows, Pixels};
-use super::macro_kernel::multiply;
-use super::{Epilogue, Gemm};
 use crate::checked::{copy, part, part_mut, split_mut};
-use crate::simd::{Isa, MAX_SEGMENT, MAY_HAVE_TILES, MulAdd, Segment, Steps, TARGET_MR, UNSPLIT_K};
+use crate::gemm::lhs::{ImplicitRows, Lhs, LhsRows, PixelRows};
+use crate::gemm::macro_kernel::multiply;
+use crate::gemm::{Epilogue, Gemm};
+use crate::simd::{Isa, MAX_SEGMENT, MAY_HAVE_TILES, MulAdd, Segment, Steps, Strip, TARGET_MR, UNSPLIT_K};
 use crate::window::Axis;
 
 /// The largest number of segments of a register tile.
@@ -127,7 +129,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
 
     /// The windows as pixels, and the steps from such a pixel on to the end of its window, if all windows on a line begin with
     /// neighbouring pixels and are inside the image.
-    fn neighbours(&self) -> Option<(Pixels<'a, T::A>, Steps)> {
+    fn neighbours(&self) -> Option<(PixelRows<'a, T::A>, Steps)> {
         let [vertical, horizontal] = self.axes;
         if self.axes.iter().any(|axis| axis.stride != 1 || axis.padding != [0; 2]) {
             return None;
@@ -144,7 +146,7 @@ impl<'a, T: MulAdd> Windows<'a, T> {
             (y * vertical.dilation * horizontal.input + x * horizontal.dilation) * pixel
         };
         let taps = (0..vertical.size * columns).map(offset);
-        let pixels = Pixels {
+        let pixels = PixelRows {
             data: part(self.x, self.first_channel.min(self.x.len())..),
             pitch: self.channels,
             line: horizontal.input,
@@ -577,7 +579,11 @@ impl<'a, 'x: 'a, T: MulAdd> ImplicitRows<'a, T> for Im2col<'x, T> {
         true
     }
 
-    fn pixels(&self) -> Option<(Pixels<'a, T::A>, Steps)> {
+    fn pixels(&self) -> Option<(PixelRows<'a, T::A>, Steps)> {
         if const { MAY_HAVE_TILES } { self.windows.neighbours() } else { None }
+    }
+
+    fn strip(&self, row: usize, most: usize, k: Range<usize>) -> Option<Strip<'_, T::A>> {
+        self.windows.strip(row, most, k)
     }
 }
