@@ -196,3 +196,17 @@ fn neighbouring_windows_of_bytes() {
         check_bytes([rows.len() / k - 7, k, 18], some, 0, &rows[7 * k..], &context);
     }
 }
+
+/// Tile registers take groups of rows that fit the level-2 cache, and at least one row.
+#[test]
+fn rows_that_are_longer_than_the_caches() {
+    let [m, k, n] = [32, 640 * 1024, 16];
+    let (mut memory, panels) = (Vec::new(), vec![1; k * n]);
+    let range = aligned(&vec![1; m * k], &mut memory);
+    let a = RowMajor { data: &memory[range], stride: k };
+    for isa in Isa::available().filter(|isa| isa.tiles().is_some()) {
+        let mut c = vec![9; m * n];
+        Gemm::<U8I8, _>::with_epilogue(&panels, k, n, Sums { accumulate: false }).run(isa, m, a, &mut c);
+        assert_eq!(c, vec![k as i32; m * n]);
+    }
+}
