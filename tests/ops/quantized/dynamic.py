@@ -107,7 +107,7 @@ def _integers_end(g: Quantized) -> str:
 
 def conv(kernel: np.ndarray, scales: Any = 0.01, zero: Any = 0, bias: bool = False, **attributes: Any) -> Build:
     def build(g: Quantized) -> str:
-        integers, scale, x_zero = quantize(g, g.input(floats(2, 4, 7, 6)))
+        integers, scale, x_zero = quantize(g, g.input(floats(3, 4, 7, 6)))
         constants = (g.constant(kernel, kernel.dtype.name), x_zero, g.constant(zero, kernel.dtype.name))
         total = g.op("ConvInteger", integers, *constants, **attributes)
         made = g.op("Mul", g.op("Cast", total, to=_FLOAT), g.op("Mul", scale, g.constant(scales, "float32")))
@@ -117,8 +117,8 @@ def conv(kernel: np.ndarray, scales: Any = 0.01, zero: Any = 0, bias: bool = Fal
 
 
 def _conv_of_inputs(g: Quantized) -> str:
-    x = quantize(g, g.input(floats(2, 4, 7, 6)))
-    return g.op("ConvInteger", x[0], g.input(weights(2, 4, 3, 3)), x[2])
+    x = quantize(g, g.input(floats(3, 4, 7, 6)))
+    return g.op("ConvInteger", x[0], g.input(weights(3, 4, 3, 3)), x[2])
 
 
 _BOTH = "DynamicQuantizeLinear DynamicQuantizedDense"
