@@ -34,27 +34,26 @@ pub struct Bench {
 impl Bench {
     /// Measures a kernel of floats. `flop` is the number of its operations, or 0 if they do not limit it.
     pub fn measure(&self, name: &str, flop: usize, f: impl FnMut()) {
-        self.compare(name, flop, f, || (flop > 0).then(|| floats(self.isa)));
+        compare(name, flop, f, || (flop > 0).then(|| floats(self.isa)));
     }
 
     /// Measures a kernel of bytes.
     pub fn measure_bytes(&self, name: &str, operations: usize, f: impl FnMut()) {
-        self.compare(name, operations, f, || bytes(self.isa));
-    }
-
-    /// Prints the time of a kernel, and its rate if there is a peak rate.
-    fn compare(&self, name: &str, operations: usize, f: impl FnMut(), peak: impl Fn() -> Option<f64>) {
-        let seconds = time(f);
-        let rate = operations as f64 / seconds / 1e9;
-        // Measured for every kernel, because the clock rate of a shared machine varies.
-        let share =
-            peak().map(|peak| format!("{rate:9.1} GOP/s of {peak:6.1}: {:5.1} %", rate / peak * 100.0));
-        println!("{name:40} {:12.1} ns {}", seconds * 1e9, share.unwrap_or_default());
+        compare(name, operations, f, || bytes(self.isa));
     }
 
     pub fn wants(&self, name: &str) -> bool {
         name.contains(&self.filter)
     }
+}
+
+/// Prints the time of a kernel, and its rate if there is a peak rate.
+fn compare(name: &str, operations: usize, f: impl FnMut(), peak: impl Fn() -> Option<f64>) {
+    let seconds = time(f);
+    let rate = operations as f64 / seconds / 1e9;
+    // Measured for every kernel, because the clock rate of a shared machine varies.
+    let share = peak().map(|peak| format!("{rate:9.1} GOP/s of {peak:6.1}: {:5.1} %", rate / peak * 100.0));
+    println!("{name:40} {:12.1} ns {}", seconds * 1e9, share.unwrap_or_default());
 }
 
 /// Numbers aligned to 64 bytes, like weights and the buffers of a workspace.
