@@ -20,6 +20,7 @@ from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     append_constant,
     builtin_number,
+    code_index,
     packed,
     text_of,
     tflite_schema,
@@ -118,7 +119,7 @@ def _rewrite(model: Any, graph: Any, found: _Dilated) -> None:
     paddings = np.concatenate([np.zeros((1, 2)), found.paddings, np.zeros((1, 2))]).astype(np.int32)
     given = graph.tensors[int(first.inputs[0])]
     first.inputs = [int(first.inputs[0]), _constant(model, graph, paddings, first)]
-    first.opcodeIndex = _code(model, schema.BuiltinOperator.PAD)
+    first.opcodeIndex = code_index(model, schema.BuiltinOperator.PAD, version=2)
     first.builtinOptionsType, first.builtinOptions = schema.BuiltinOptions.PadOptions, schema.PadOptionsT()
     _set_shape(padded, _sum(given.shape, paddings), _sum(given.shapeSignature, paddings))
     options = conv.builtinOptions
@@ -166,14 +167,3 @@ def _sum(shape: Any, paddings: np.ndarray) -> list[int] | None:
 
 def _set_shape(tensor: Any, shape: list[int] | None, signature: list[int] | None) -> None:
     tensor.shape, tensor.shapeSignature = shape, signature
-
-
-def _code(model: Any, number: int) -> int:
-    """The index of an operator among the model's."""
-    for index, code in enumerate(model.operatorCodes):
-        if builtin_number(code) == number:
-            return index
-    model.operatorCodes.append(
-        tflite_schema().OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=2)
-    )
-    return len(model.operatorCodes) - 1

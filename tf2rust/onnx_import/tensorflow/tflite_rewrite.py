@@ -368,6 +368,18 @@ def builtin_number(code: Any) -> int:
     return int(max(code.deprecatedBuiltinCode, code.builtinCode))
 
 
+def code_index(model: Any, number: int, version: int) -> int:
+    """The index of a builtin operator among the model's operator codes. If it is not among them, it is added with this
+    version.
+    """
+    for index, code in enumerate(model.operatorCodes):
+        if builtin_number(code) == number:
+            return index
+    code = tflite_schema().OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=version)
+    model.operatorCodes.append(code)
+    return len(model.operatorCodes) - 1
+
+
 def packed(model: Any) -> bytes:
     """The model as a file."""
     builder = library("flatbuffers").Builder(1 << 20)

@@ -13,7 +13,7 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library
-from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, packed, text_of, tflite_schema
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, code_index, packed, text_of, tflite_schema
 from tf2rust.ops.core.layer import State
 
 _NEXT = "_next"
@@ -147,17 +147,8 @@ class _Rewrite:
         """A RESHAPE to the same shape, which keeps type and quantization: an output needs a tensor of its own."""
         schema = tflite_schema()
         shape = np.array(self.graph.tensors[target].shape, np.int32)
-        number = next(
-            (i for i, code in enumerate(self.model.operatorCodes) if builtin_number(code) == self.numbers.RESHAPE), None
-        )
-        if number is None:
-            number = len(self.model.operatorCodes)
-            code = schema.OperatorCodeT(
-                builtinCode=self.numbers.RESHAPE, deprecatedBuiltinCode=self.numbers.RESHAPE, version=1
-            )
-            self.model.operatorCodes.append(code)
         return schema.OperatorT(
-            opcodeIndex=number,
+            opcodeIndex=code_index(self.model, self.numbers.RESHAPE, version=1),
             inputs=np.array([source], np.int32),
             outputs=np.array([target], np.int32),
             builtinOptionsType=schema.BuiltinOptions.ReshapeOptions,
