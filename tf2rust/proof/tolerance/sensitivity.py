@@ -125,6 +125,9 @@ def _changed_steps(reference: Reference, inputs: Arrays) -> Iterator[Arrays]:
 
 def _with_steps(proto: onnx.ModelProto, factor: float) -> onnx.ModelProto | None:
     """The model with the constant scales of quantized results times ``factor``; None if there are none."""
+    # Before all weights of a float model are copied in vain.
+    if all(node.op_type not in _SCALE_OF_RESULT for node in proto.graph.node):
+        return None
     found = onnx.ModelProto()
     found.CopyFrom(proto)
     constants = {tensor.name: tensor for tensor in found.graph.initializer}
