@@ -66,6 +66,7 @@ fn multiply_adds(isa: Isa, rounds: usize) -> (f32, usize) {
 }
 
 /// The result, and the number of lanes in a vector. `None` if the instruction set has no such vectors, or wider registers.
+#[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, reason = "others have no such vectors"))]
 fn dot_products(isa: Isa, rounds: usize) -> Option<(i32, usize)> {
     match isa.name() {
         // SAFETY: an `Isa` with this name exists only on processors that have these instructions.
