@@ -321,7 +321,8 @@ macro_rules! products {
             out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
             options(nostack),
         )
-    };    ($instruction:literal, $load_a:literal, $load_b:literal, $tiles:expr, $($rest:expr),+) => {
+    };
+    ($instruction:literal, $load_a:literal, $load_b:literal, $tiles:expr, $($rest:expr),+) => {
         if $tiles == 1 {
             products!($instruction, $load_a, $load_b, [], [], $($rest),+);
         } else {
@@ -340,6 +341,17 @@ macro_rules! products {
                 ],
                 $($rest),+
             );
+        }
+    };
+}
+
+/// The same for one kind of product, with the loads that this streaming asks for.
+macro_rules! products_of {
+    ($instruction:literal, $streamed:expr, $($rest:expr),+) => {
+        match $streamed {
+            Streamed::Neither => products!($instruction, "tileloadd", "tileloadd", $($rest),+),
+            Streamed::A => products!($instruction, "tileloaddt1", "tileloadd", $($rest),+),
+            Streamed::B => products!($instruction, "tileloadd", "tileloaddt1", $($rest),+),
         }
     };
 }
@@ -380,25 +392,9 @@ impl Configured<'_> {
         // SAFETY: `self` proves that the registers are configured. The runs, of at least one step each, read rows and panels
         // as far as was checked, and the products write 32 columns of the rows of `sums`. A prefetch has no visible effect.
         unsafe {
-            match (product, streamed) {
-                (TileProduct::Bytes, Streamed::Neither) => {
-                    products!("tdpbusd", "tileloadd", "tileloadd", tiles, operands, pitch, runs, next);
-                }
-                (TileProduct::Bytes, Streamed::A) => {
-                    products!("tdpbusd", "tileloaddt1", "tileloadd", tiles, operands, pitch, runs, next);
-                }
-                (TileProduct::Bytes, Streamed::B) => {
-                    products!("tdpbusd", "tileloadd", "tileloaddt1", tiles, operands, pitch, runs, next);
-                }
-                (TileProduct::Bf16, Streamed::Neither) => {
-                    products!("tdpbf16ps", "tileloadd", "tileloadd", tiles, operands, pitch, runs, next);
-                }
-                (TileProduct::Bf16, Streamed::A) => {
-                    products!("tdpbf16ps", "tileloaddt1", "tileloadd", tiles, operands, pitch, runs, next);
-                }
-                (TileProduct::Bf16, Streamed::B) => {
-                    products!("tdpbf16ps", "tileloadd", "tileloaddt1", tiles, operands, pitch, runs, next);
-                }
+            match product {
+                TileProduct::Bytes => products_of!("tdpbusd", streamed, tiles, operands, pitch, runs, next),
+                TileProduct::Bf16 => products_of!("tdpbf16ps", streamed, tiles, operands, pitch, runs, next),
             }
         }
     }
