@@ -85,24 +85,34 @@ fn ranges<Y: Int>() -> [(i32, [i32; 2]); 3] {
 /// A layer with weights, and its sums as the definition of a convolution gives them.
 struct Weights {
     kernel: Vec<i8>,
-    /// With the zero point folded in.
+    /// Those of the columns of the kernel.
+    zero_points: Option<Vec<i32>>,
+    /// With the zero point of x folded in.
     bias: Vec<i32>,
     multipliers: Vec<f32>,
 }
 
 impl Weights {
-    /// Weights `[k, n]` for x of type `X` with this zero point.
-    fn new<X: Int>(rng: &mut Rng, k: usize, n: usize, x_zero_point: i32) -> Self {
+    /// Weights `[k, n]`, symmetric or with zero points, for x of type `X` with this zero point.
+    fn new<X: Int>(rng: &mut Rng, [k, n]: [usize; 2], symmetric: bool, x_zero_point: i32) -> Self {
         let kernel: Vec<i8> = ints(rng, k * n);
-        let unsigned = i64::from(x_zero_point) - i64::from(X::RANGE[0]);
-        let bias = (0..n).map(|c| {
-            let sum: i64 = (0..k).map(|p| i64::from(kernel[p * n + c])).sum();
-            (c as i64 * 37 - 400 - unsigned * sum).try_into().unwrap()
-        });
-        let bias = bias.collect();
+        let zero_points = (0..n).map(|c| [-128, 127, 6, -31, 0][c % 5]).collect();
         let multipliers =
             (0..n).map(|c| (0.5 + c as f32 / n as f32) / (40.0 * (k as f32).sqrt() * 25.0)).collect();
-        Self { kernel, bias, multipliers }
+        let zero_points = (!symmetric).then_some(zero_points);
+        let weights = Self { kernel, zero_points, bias: vec![], multipliers };
+        let unsigned = i64::from(x_zero_point) - i64::from(X::RANGE[0]);
+        let bias = (0..n).map(|c| {
+            let sum: i64 = (0..k).map(|p| weights.at(p, c)).sum();
+            (Self::plain_bias(c) - unsigned * sum).try_into().unwrap()
+        });
+        Self { bias: bias.collect(), ..weights }
+    }
+
+    /// The weight in row `p` and column `c`, without its zero point.
+    fn at(&self, p: usize, c: usize) -> i64 {
+        let zero = self.zero_points.as_ref().map_or(0, |zero_points| zero_points[c]);
+        i64::from(self.kernel[p * self.multipliers.len() + c]) - i64::from(zero)
     }
 
     /// The bias before the zero point was folded in.
@@ -113,15 +123,13 @@ impl Weights {
 
 fn dense<X: Int, Y: Int>(rng: &mut Rng) {
     for [m, k, n] in [[1, 1, 1], [3, 7, 5], [1, 130, 70], [13, 67, 33], [29, 256, 100], [0, 3, 2]] {
-        for (zero_point, range @ [min, max]) in ranges::<Y>() {
+        for (i, (zero_point, range @ [min, max])) in ranges::<Y>().into_iter().cycle().take(6).enumerate() {
             let x_zero_point = X::RANGE[m % 2] + [3, -3][m % 2];
-            let weights = Weights::new::<X>(rng, k, n, x_zero_point);
+            let weights = Weights::new::<X>(rng, [k, n], i < 3, x_zero_point);
             let x: Vec<X> = ints(rng, m * k);
             let scaled = |i: usize| {
-                let products = (0..k).map(|p| {
-                    (x[i / n * k + p].into() - i64::from(x_zero_point))
-                        * i64::from(weights.kernel[p * n + i % n])
-                });
+                let products = (0..k)
+                    .map(|p| (x[i / n * k + p].into() - i64::from(x_zero_point)) * weights.at(p, i % n));
                 let sum: i64 = products.sum::<i64>() + Weights::plain_bias(i % n);
                 sum as f32 * weights.multipliers[i % n]
             };
@@ -134,6 +142,7 @@ fn dense<X: Int, Y: Int>(rng: &mut Rng) {
             let kernel = packed(&weights.kernel, 1, k, n);
             let layer = QuantizedDense {
                 kernel: Matrix::new(&kernel, 1, k, n).unwrap(),
+                kernel_zero_points: weights.zero_points.as_deref(),
                 bias: &weights.bias,
                 requantization: Requantization { multipliers: &weights.multipliers, zero_point, min, max },
             };
@@ -166,10 +175,14 @@ fn dense_layers() {
 }
 
 fn dynamic_dense<X: Int>(rng: &mut Rng) {
-    for [m, k, n] in [[1, 1, 1], [3, 7, 5], [1, 130, 70], [13, 67, 33], [29, 256, 100], [0, 3, 2]] {
+    for (case, [m, k, n]) in
+        [[1, 1, 1], [3, 7, 5], [1, 130, 70], [13, 67, 33], [29, 256, 100], [0, 3, 2]].into_iter().enumerate()
+    {
         let kernel: Vec<i8> = ints(rng, k * n);
+        let zero_points: Vec<i32> = (0..n).map(|c| (c as i32 * 67 % 255 - 127) * (case as i32 % 2)).collect();
         let column = |c: usize| (0..k).map(move |p| p * n + c);
-        let sums: Vec<i32> = (0..n).map(|c| column(c).map(|at| i32::from(kernel[at])).sum()).collect();
+        let weight = |at: usize| i32::from(kernel[at]) - zero_points[at % n];
+        let sums: Vec<i32> = (0..n).map(|c| column(c).map(weight).sum()).collect();
         let (scales, bias) = (rng.vec(n), rng.vec(n));
         let x: Vec<X> = ints(rng, m * k);
         let panels = packed(&kernel, 1, k, n);
@@ -185,7 +198,7 @@ fn dynamic_dense<X: Int>(rng: &mut Rng) {
                 .map(|i| {
                     let products = column(i % n)
                         .enumerate()
-                        .map(|(p, at)| (x[i / n * k + p].into() - zero.into()) * i64::from(kernel[at]));
+                        .map(|(p, at)| (x[i / n * k + p].into() - zero.into()) * i64::from(weight(at)));
                     let product = products.sum::<i64>() as f32 * (0.037 * scales[i % n]);
                     let y = product + if with_bias { bias[i % n] } else { 0.0 };
                     match activation {
@@ -198,6 +211,7 @@ fn dynamic_dense<X: Int>(rng: &mut Rng) {
                 .collect();
             let layer = DynamicQuantizedDense {
                 kernel: kernel_matrix,
+                kernel_zero_points: (case % 2 == 1).then_some(&zero_points),
                 sums: &sums,
                 scales: &scales,
                 bias: with_bias.then_some(&bias),
@@ -442,13 +456,13 @@ fn cases() -> impl Iterator<Item = Case> {
     ])
 }
 
-fn convolution<X: Int>(rng: &mut Rng) {
-    for (i, case) in cases().enumerate() {
+fn convolution<X: Int>(rng: &mut Rng, symmetric: bool) {
+    for (i, case) in cases().filter(|case| symmetric || case.groups == 1).enumerate() {
         let [cin, cout] = case.channels;
         let (gin, gout) = (cin / case.groups, cout / case.groups);
         let k = case.kernel[0] * case.kernel[1] * gin;
         let x_zero_point = X::RANGE[0] + [0, 255, 77, 130][i % 4];
-        let weights = Weights::new::<X>(rng, k, cout, x_zero_point);
+        let weights = Weights::new::<X>(rng, [k, cout], symmetric, x_zero_point);
         let x: Vec<X> = ints(rng, case.batch * case.size[0] * case.size[1] * cin);
         let pixels = case.batch * case.output(0) * case.output(1);
         let mut sums: Vec<i64> = (0..pixels * cout).map(|i| Weights::plain_bias(i % cout)).collect();
@@ -457,7 +471,7 @@ fn convolution<X: Int>(rng: &mut Rng) {
             for o in 0..cout {
                 for c in 0..gin {
                     let x = x[from * cin + o / gout * gin + c].into() - i64::from(x_zero_point);
-                    sums[to * cout + o] += x * i64::from(weights.kernel[(tap * gin + c) * cout + o]);
+                    sums[to * cout + o] += x * weights.at(tap * gin + c, o);
                 }
             }
         });
@@ -470,6 +484,7 @@ fn convolution<X: Int>(rng: &mut Rng) {
         let requantization = Requantization { multipliers: &weights.multipliers, zero_point, min, max };
         let layer = QuantizedConv2d {
             kernel,
+            kernel_zero_points: weights.zero_points.as_deref(),
             bias: &weights.bias,
             requantization,
             x_zero_point,
@@ -495,6 +510,7 @@ fn convolution<X: Int>(rng: &mut Rng) {
             if case.size[0] == 1 && case.kernel[0] == 1 {
                 let layer = QuantizedConv1d {
                     kernel,
+                    kernel_zero_points: weights.zero_points.as_deref(),
                     bias: &weights.bias,
                     requantization,
                     x_zero_point,
@@ -517,8 +533,10 @@ fn convolution<X: Int>(rng: &mut Rng) {
 #[test]
 fn convolutions() {
     let mut rng = Rng::new(2);
-    convolution::<u8>(&mut rng);
-    convolution::<i8>(&mut rng);
+    for symmetric in [true, false] {
+        convolution::<u8>(&mut rng, symmetric);
+        convolution::<i8>(&mut rng, symmetric);
+    }
 }
 
 fn depthwise<X: Int>(rng: &mut Rng) {
@@ -549,7 +567,7 @@ fn depthwise<X: Int>(rng: &mut Rng) {
             let channels = case.channels[0].min(150);
             let (outputs, taps) = (channels * multiplier, case.kernel[0] * case.kernel[1]);
             let x_zero_point = X::RANGE[0] + [0, 255, 77, 130][i % 4];
-            let weights = Weights::new::<X>(rng, taps, outputs, x_zero_point);
+            let weights = Weights::new::<X>(rng, [taps, outputs], true, x_zero_point);
             let x: Vec<X> = ints(rng, case.batch * case.size[0] * case.size[1] * channels);
             let pixels = case.batch * case.output(0) * case.output(1);
             let mut sums: Vec<i64> =
@@ -558,7 +576,7 @@ fn depthwise<X: Int>(rng: &mut Rng) {
                 let Some(from) = from else { return };
                 for o in 0..outputs {
                     let x = x[from * channels + o / multiplier].into() - i64::from(x_zero_point);
-                    sums[to * outputs + o] += x * i64::from(weights.kernel[tap * outputs + o]);
+                    sums[to * outputs + o] += x * weights.at(tap, o);
                 }
             });
             let (zero_point, range @ [min, max]) = ranges::<u8>()[i % 3];
@@ -773,6 +791,7 @@ fn odd_multipliers() {
         let multipliers = [multiplier; 3];
         let layer = QuantizedDense {
             kernel: Matrix::new(&kernel, 1, 1, 3).unwrap(),
+            kernel_zero_points: None,
             bias: &[0; 3],
             requantization: Requantization { multipliers: &multipliers, zero_point: 7, min: 3, max: 90 },
         };
@@ -798,9 +817,7 @@ fn wrong_arguments_are_errors() {
     let kernel = Matrix::new(&data, 1, 2, 3).unwrap();
     assert!(Matrix::new(&data[1..], 1, 2, 3).is_err());
     let requantization = Requantization::new::<u8>(&[1.0; 3], 0);
-    let good = QuantizedDense { kernel, bias: &[0; 3], requantization };
-    let conv = QuantizedConv2d::new(kernel, &[0; 3], requantization, [1, 2], 1);
-    let depthwise = QuantizedDepthwiseConv2d::new(&[1; 6], &[0; 3], requantization, [1, 2], 3);
+    let good = QuantizedDense { kernel, kernel_zero_points: Some(&[1; 3]), bias: &[0; 3], requantization };
     for isa in isas() {
         let run = |layer: QuantizedDense<'_>, x: [usize; 2], y: [usize; 2]| {
             let (x, mut to) = (vec![1u8; x[0] * x[1]], vec![0u8; y[0] * y[1]]);
@@ -821,6 +838,61 @@ fn wrong_arguments_are_errors() {
             assert!(!run(QuantizedDense { requantization: bad, ..good }, [1, 2], [1, 3]), "{bad:?}");
         }
         assert!(!run(QuantizedDense { bias: &[0; 2], ..good }, [1, 2], [1, 3]));
+        for zero_points in [&[1; 2][..], &[1 << 15; 3]] {
+            let bad = QuantizedDense { kernel_zero_points: Some(zero_points), ..good };
+            assert!(!run(bad, [1, 2], [1, 3]), "{bad:?}");
+        }
+        let mut y = [0i8; 2];
+        let mean = QuantizedMean::new::<i8>(0, 1.0, 0);
+        let run = |layer: QuantizedMean, x: &[u8], dims: [usize; 3], y: &mut [i8], to: [usize; 2]| {
+            on(isa, |cx| layer.run(cx, view(x, dims), view_mut(y, to)).is_ok())
+        };
+        assert!(run(mean, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+        assert!(run(mean, &[], [1, 0, 2], &mut y, [1, 2]));
+        assert!(!run(mean, &[1; 6], [2, 3, 1], &mut y, [1, 2]));
+        assert!(!run(QuantizedMean { x_zero_point: -1, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+        assert!(!run(QuantizedMean { max: 128, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
+        let kernel = Matrix::new(&[0; 64], 1, 2, 1).unwrap();
+        let activation = Activation::Linear;
+        let dense = DynamicQuantizedDense {
+            kernel,
+            kernel_zero_points: None,
+            sums: &[0],
+            scales: &[1.0],
+            bias: None,
+            activation,
+        };
+        let run = |layer: DynamicQuantizedDense<'_>, scale: &[f32], zero: &[u8], rows: usize| {
+            let (x, mut y) = ([1; 2], [0.0]);
+            let (x, y) = (view(&x, [1, 2]), view_mut(&mut y, [rows, 1]));
+            let (scale, zero) = (view(scale, [scale.len()]), view(zero, [zero.len()]));
+            on(isa, |cx| layer.run(cx, x, scale, zero, y).is_ok())
+        };
+        assert!(run(dense, &[1.0], &[0], 1));
+        assert!(!run(dense, &[], &[0], 1) && !run(dense, &[1.0], &[0, 0], 1));
+        for bad in [
+            DynamicQuantizedDense { sums: &[], ..dense },
+            DynamicQuantizedDense { kernel_zero_points: Some(&[]), ..dense },
+            DynamicQuantizedDense { scales: &[1.0; 2], ..dense },
+            DynamicQuantizedDense { bias: Some(&[]), ..dense },
+            DynamicQuantizedDense { activation: Activation::PRelu(&[]), ..dense },
+        ] {
+            assert!(!run(bad, &[1.0], &[0], 1), "{bad:?}");
+        }
+    }
+}
+
+#[test]
+fn wrong_arguments_of_convolutions_are_errors() {
+    let data = packed(&[1; 6], 1, 2, 3);
+    let kernel = Matrix::new(&data, 1, 2, 3).unwrap();
+    let requantization = Requantization::new::<u8>(&[1.0; 3], 0);
+    let conv = QuantizedConv2d::new(kernel, &[0; 3], requantization, [1, 2], 1);
+    let depthwise = QuantizedDepthwiseConv2d::new(&[1; 6], &[0; 3], requantization, [1, 2], 3);
+    let requantization = Requantization::new::<u8>(&[1.0; 2], 0);
+    let kernel = Matrix::new(&[0; 128], 2, 1, 1).unwrap();
+    let grouped = QuantizedConv2d::new(kernel, &[0; 2], requantization, [1, 1], 2);
+    for isa in isas() {
         let run = |layer: QuantizedConv2d<'_>| {
             let (x, mut y) = ([1u8; 2], [0u8; 3]);
             on(isa, |cx| layer.run(cx, view(&x, [1, 1, 2, 1]), view_mut(&mut y, [1, 1, 1, 3])).is_ok())
@@ -836,8 +908,16 @@ fn wrong_arguments_are_errors() {
             QuantizedConv2d { groups: 2, ..conv },
             QuantizedConv2d { in_channels: 2, ..conv },
             QuantizedConv2d { bias: &[1; 2], ..conv },
+            QuantizedConv2d { kernel_zero_points: Some(&[]), ..conv },
         ] {
             assert!(!run(bad), "{bad:?}");
+        }
+        for (kernel_zero_points, runs) in [(Some(&[0; 2][..]), false), (None, true)] {
+            let (x, mut y) = ([1u8; 2], [0u8; 2]);
+            let layer = QuantizedConv2d { kernel_zero_points, ..grouped };
+            let dims = [1, 1, 1, 2];
+            let found = on(isa, |cx| layer.run(cx, view(&x, dims), view_mut(&mut y, dims)).is_ok());
+            assert_eq!(found, runs, "{layer:?}");
         }
         let run = |layer: QuantizedDepthwiseConv2d<'_>| {
             let (x, mut y) = ([1i8; 6], [0u8; 3]);
@@ -854,35 +934,6 @@ fn wrong_arguments_are_errors() {
             QuantizedDepthwiseConv2d { dilation: [1, 0], ..depthwise },
         ] {
             assert!(!run(bad), "{bad:?}");
-        }
-        let mut y = [0i8; 2];
-        let mean = QuantizedMean::new::<i8>(0, 1.0, 0);
-        let run = |layer: QuantizedMean, x: &[u8], dims: [usize; 3], y: &mut [i8], to: [usize; 2]| {
-            on(isa, |cx| layer.run(cx, view(x, dims), view_mut(y, to)).is_ok())
-        };
-        assert!(run(mean, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
-        assert!(run(mean, &[], [1, 0, 2], &mut y, [1, 2]));
-        assert!(!run(mean, &[1; 6], [2, 3, 1], &mut y, [1, 2]));
-        assert!(!run(QuantizedMean { x_zero_point: -1, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
-        assert!(!run(QuantizedMean { max: 128, ..mean }, &[1; 6], [1, 3, 2], &mut y, [1, 2]));
-        let kernel = Matrix::new(&[0; 64], 1, 2, 1).unwrap();
-        let activation = Activation::Linear;
-        let dense = DynamicQuantizedDense { kernel, sums: &[0], scales: &[1.0], bias: None, activation };
-        let run = |layer: DynamicQuantizedDense<'_>, scale: &[f32], zero: &[u8], rows: usize| {
-            let (x, mut y) = ([1; 2], [0.0]);
-            let (x, y) = (view(&x, [1, 2]), view_mut(&mut y, [rows, 1]));
-            let (scale, zero) = (view(scale, [scale.len()]), view(zero, [zero.len()]));
-            on(isa, |cx| layer.run(cx, x, scale, zero, y).is_ok())
-        };
-        assert!(run(dense, &[1.0], &[0], 1));
-        assert!(!run(dense, &[], &[0], 1) && !run(dense, &[1.0], &[0, 0], 1));
-        for bad in [
-            DynamicQuantizedDense { sums: &[], ..dense },
-            DynamicQuantizedDense { scales: &[1.0; 2], ..dense },
-            DynamicQuantizedDense { bias: Some(&[]), ..dense },
-            DynamicQuantizedDense { activation: Activation::PRelu(&[]), ..dense },
-        ] {
-            assert!(!run(bad, &[1.0], &[0], 1), "{bad:?}");
         }
     }
 }

@@ -28,6 +28,7 @@ impl Bench {
         let (kernel, bias, multipliers) = (weights(k, n), vec![0; n], vec![1e-4; n]);
         let layer = QuantizedDense {
             kernel: Matrix::new(&kernel, 1, k, n).unwrap(),
+            kernel_zero_points: None,
             bias: &bias,
             requantization: Requantization::new::<u8>(&multipliers, 128),
         };

@@ -61,6 +61,12 @@ pub(crate) trait Epilogue<A: Accumulator>: Copy + Send + Sync {
     /// The epilogue of some of the columns.
     fn columns(self, range: Range<usize>) -> Self;
 
+    /// The epilogue of the rows from row `first` on.
+    #[inline(always)]
+    fn rows(self, _first: usize) -> Self {
+        self
+    }
+
     /// The initial values of the accumulators.
     fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> Accumulators<S, A, MR, P>;
 

@@ -33,7 +33,7 @@ pub(crate) use lhs::{Lhs, RowMajor};
 pub(crate) use matrix::sealed::Packed;
 pub use matrix::{Matrix, RoundingMatrix, ScaledMatrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};
-pub(crate) use requantize::{Dequantize, Requantize, Rounding, UNBOUNDED};
+pub(crate) use requantize::{Dequantize, Requantize, Rounding, UNBOUNDED, ZeroPoints};
 pub(crate) use round::{round_bf16, round_floats};
 pub(crate) use widen::widen;
 
@@ -129,7 +129,8 @@ impl<'a, T: MulAdd, E: Epilogue<T::Acc>> Gemm<'a, T, E> {
         run_tasks(tiles, threads, offset, c, &mut [], |task, c, _| {
             let end = if task.end == tiles { m } else { task.end * TALL_MR };
             let first = task.start * TALL_MR;
-            self.run(isa, end - first, a.skip_rows(first), c);
+            let part = Self { epilogue: self.epilogue.rows(first), ..self };
+            part.run(isa, end - first, a.skip_rows(first), c);
         });
     }
 }

@@ -47,7 +47,53 @@ impl Rounding {
     }
 }
 
-/// Rounds products of bytes to bytes: C = clamp(round((A·B + bias)·multipliers)) + zero point.
+/// The zero points of B, and what they take from the sums: A·(B − columns) = A·B − row sums·columns.
+#[derive(Clone, Copy)]
+pub(crate) struct ZeroPoints<'a> {
+    /// A zero point for each column, from −2¹⁵ to 2¹⁵ − 1.
+    pub columns: &'a [i32],
+    /// The sum of each row of A, less than 2²⁹.
+    pub row_sums: &'a [i32],
+}
+
+impl ZeroPoints<'_> {
+    fn columns(self, range: Range<usize>) -> Self {
+        Self { columns: part(self.columns, range), ..self }
+    }
+
+    #[inline(always)]
+    fn rows(self, first: usize) -> Self {
+        Self { row_sums: part(self.row_sums, first..), ..self }
+    }
+
+    /// The sums of a tile minus the products of its row sums and zero points.
+    #[inline(always)]
+    fn subtract<S: Simd, const MR: usize, const P: usize>(
+        self,
+        s: S,
+        tile: Tile,
+        sums: Accumulators<S, i32, MR, P>,
+    ) -> Accumulators<S, i32, MR, P> {
+        const BITS: i32 = 14;
+        let columns = load::<S, i32, P>(s, tile.columns_of(self.columns));
+        // A loop, not unrolled, as in `Requantize::store`.
+        let mut sums = black_box(sums);
+        for (sums, &row) in sums.iter_mut().zip(part(self.row_sums, tile.row..)) {
+            // `imul` takes 15 bits.
+            let [high, low] = [row >> BITS, row & ((1 << BITS) - 1)].map(|bits| s.isplat(bits));
+            for j in 0..P {
+                for lane in 0..PANEL / S::LANES {
+                    let zero = columns[j][lane];
+                    let products = s.iadd(s.shl::<BITS>(s.imul(high, zero)), s.imul(low, zero));
+                    sums[j][lane] = s.isub(sums[j][lane], products);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// Rounds products of bytes to bytes: C = clamp(round((A·(B − zero points) + bias)·multipliers)) + zero point.
 ///
 /// The product with a multiplier is rounded to `f32` once, then to the nearest integer, ties to even. Therefore the result
 /// has the same bits on all instruction sets.
@@ -55,6 +101,8 @@ impl Rounding {
 pub(crate) struct Requantize<'a> {
     /// One integer for each column.
     pub bias: &'a [i32],
+    /// Those of B, if they are not all 0.
+    pub zero_points: Option<ZeroPoints<'a>>,
     /// One number for each column.
     pub multipliers: &'a [f32],
     pub rounding: Rounding,
@@ -163,12 +211,26 @@ impl Epilogue<i32> for Requantize<'_> {
     }
 
     fn columns(self, range: Range<usize>) -> Self {
-        Self { bias: &self.bias[range.clone()], multipliers: &self.multipliers[range], ..self }
+        Self {
+            bias: &self.bias[range.clone()],
+            zero_points: self.zero_points.map(|zero_points| zero_points.columns(range.clone())),
+            multipliers: &self.multipliers[range],
+            ..self
+        }
+    }
+
+    #[inline(always)]
+    fn rows(self, first: usize) -> Self {
+        Self { zero_points: self.zero_points.map(|zero_points| zero_points.rows(first)), ..self }
     }
 
     #[inline(always)]
     fn start<S: Simd, const MR: usize, const P: usize>(self, s: S, tile: Tile) -> [[S::IntPanel; P]; MR] {
-        [load::<S, i32, P>(s, tile.columns_of(self.bias)); MR]
+        let sums = [load::<S, i32, P>(s, tile.columns_of(self.bias)); MR];
+        match self.zero_points {
+            Some(zero_points) => zero_points.subtract(s, tile, sums),
+            None => sums,
+        }
     }
 
     #[inline(always)]
@@ -202,7 +264,7 @@ impl Epilogue<i32> for Requantize<'_> {
     }
 }
 
-/// Scales products of bytes to floats: C = clamp((A·B + `factor`·offsets)·(`scale`·multipliers) + bias).
+/// Scales products of bytes to floats: C = clamp((A·(B − zero points) + `factor`·offsets)·(`scale`·multipliers) + bias).
 ///
 /// A layer whose input has a scale and a zero point of its own at each call passes them as `scale` and `factor`. For
 /// others, both are 1. Each product and sum of floats is rounded to `f32`.
@@ -214,6 +276,8 @@ pub(crate) struct Dequantize<'a, const NARROW: bool = false> {
     /// One integer for each column.
     pub offsets: &'a [i32],
     pub factor: i32,
+    /// Those of B, if they are not all 0.
+    pub zero_points: Option<ZeroPoints<'a>>,
     /// One number for each column.
     pub multipliers: &'a [f32],
     pub scale: f32,
@@ -239,10 +303,16 @@ impl<const NARROW: bool> Epilogue<i32> for Dequantize<'_, NARROW> {
     fn columns(self, range: Range<usize>) -> Self {
         Self {
             offsets: &self.offsets[range.clone()],
+            zero_points: self.zero_points.map(|zero_points| zero_points.columns(range.clone())),
             multipliers: &self.multipliers[range.clone()],
             bias: self.bias.map(|bias| &bias[range]),
             ..self
         }
+    }
+
+    #[inline(always)]
+    fn rows(self, first: usize) -> Self {
+        Self { zero_points: self.zero_points.map(|zero_points| zero_points.rows(first)), ..self }
     }
 
     #[inline(always)]
@@ -252,7 +322,11 @@ impl<const NARROW: bool> Epilogue<i32> for Dequantize<'_, NARROW> {
         for (scaled, offset) in scaled.as_flattened_mut().iter_mut().zip(offsets) {
             *scaled = offset.wrapping_mul(self.factor);
         }
-        [load::<S, i32, P>(s, part(scaled.as_flattened(), 0..offsets.len())); MR]
+        let sums = [load::<S, i32, P>(s, part(scaled.as_flattened(), 0..offsets.len())); MR];
+        match self.zero_points {
+            Some(zero_points) => zero_points.subtract(s, tile, sums),
+            None => sums,
+        }
     }
 
     #[inline(always)]

@@ -107,6 +107,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for TileKernel<'_, '_, T, E> {
             let rows = if pixels.is_some() { 0 } else { most.min(m.next_multiple_of(TILE_ROWS)) };
             let copied = memory.zeros(rows * pitch);
             let mut block = Block::new(gemm, k.clone(), *product, tiles.configure(steps), steps);
+            let epilogue = block.epilogue;
             let mut row = 0;
             while row < m {
                 let count = most.min(m - row);
@@ -116,6 +117,7 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for TileKernel<'_, '_, T, E> {
                     block.copy(tiles, a, row..row + count, pitch, copied);
                     matrix(RowMajor { data: copied, stride: pitch }, count)
                 };
+                block.epilogue = epilogue.rows(row);
                 block.run(s, &found, count, part_mut(c, row * gemm.ldc..));
                 row += count;
             }

@@ -41,6 +41,12 @@ pub(crate) fn bytes_mut(x: &mut [f32]) -> &mut [u8] {
     unsafe { core::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), size_of_val(x)) }
 }
 
+/// The memory of floats as integers.
+pub(crate) fn ints_mut(x: &mut [f32]) -> &mut [i32] {
+    // SAFETY: both types have the same size and alignment, and every bit pattern is a value of both.
+    unsafe { core::slice::from_raw_parts_mut(x.as_mut_ptr().cast(), x.len()) }
+}
+
 /// The memory of floats as twice as many `BF16`.
 pub(crate) fn bf16_mut(x: &mut [f32]) -> &mut [BF16] {
     // SAFETY: `BF16` is half as large and no more aligned, and every bit pattern is a value of both types.

@@ -38,7 +38,7 @@ mod wasm;
 mod wide;
 
 pub(crate) use amx::{Configured, Copied, MAY_EXIST as MAY_HAVE_TILES, Sums, Tiles};
-pub(crate) use bytes::{Bits8, Pod, bf16_mut, bytes_mut, view, view_bools};
+pub(crate) use bytes::{Bits8, Pod, bf16_mut, bytes_mut, ints_mut, view, view_bools};
 pub(crate) use depthwise::{Columns, MAX_TAPS, Rows, Taps, WIDEST, Window};
 pub use isa::Isa;
 pub(crate) use lanewise::{Lanewise, Source, lanewise};

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::super::epilogue::{Tile, load, store};
 use super::super::im2col::Windows;
-use super::super::{Dequantize, Epilogue, Gemm, Lhs, Requantize, Rounding, RowMajor};
+use super::super::{Dequantize, Epilogue, Gemm, Lhs, Requantize, Rounding, RowMajor, ZeroPoints};
 use super::{NEIGHBOURS, Neighbours, SIZES, TILES, aligned, bytes, naive, packed, rows_of_windows};
 use crate::simd::{Accumulator, Accumulators, Isa, MAX_SEGMENT, Simd, U8I8};
 use crate::window::Axis;
@@ -59,18 +59,25 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
     let sums = naive(size, |x, w| i32::from(matrix[x]) * i32::from(b[w]));
     let offsets: Vec<i32> = (0..n as i32).map(|i| 100 * i - 300).collect();
     let multipliers: Vec<f32> = (0..n).map(|i| 0.3 / (1 + i) as f32 / k as f32).collect();
-    let scaled = |i: usize| (sums[i] + offsets[i % n]) as f32 * multipliers[i % n];
+    let columns: Vec<i32> = (0..n as i32).map(|i| 131 * i % 255 - 127).collect();
+    let row_sums: Vec<i32> =
+        (0..m).map(|i| matrix[i * k..][..k].iter().map(|&x| i32::from(x)).sum()).collect();
+    let taken = |i: usize| row_sums[i / n] * columns[i % n];
+    let scaled = |i: usize| (sums[i] - taken(i) + offsets[i % n]) as f32 * multipliers[i % n];
     let quantized: Vec<u8> =
         (0..m * n).map(|i| (scaled(i).round_ties_even() as i32 + 100).clamp(3, 200) as u8).collect();
     let (factor, scale) = (-7, 0.37);
-    let scaled = |i: usize| (sums[i] + factor * offsets[i % n]) as f32 * (scale * multipliers[i % n]);
+    let scaled =
+        |i: usize| (sums[i] - taken(i) + factor * offsets[i % n]) as f32 * (scale * multipliers[i % n]);
     let floats: Vec<f32> = (0..m * n).map(|i| (scaled(i) + (i % n) as f32).clamp(-1e3, 1e3)).collect();
     let float_bias: Vec<f32> = (0..n).map(|i| i as f32).collect();
     for isa in Isa::available() {
         let context = format!("{context} on {}", isa.name());
         let plain = Gemm::<U8I8, _>::with_epilogue(&panels, k, n, Sums { accumulate: false });
+        let zero_points = Some(ZeroPoints { columns: &columns, row_sums: &row_sums });
         let requantize = Requantize {
             bias: &offsets,
+            zero_points,
             multipliers: &multipliers,
             rounding: Rounding { zero_point: 100, low: -97, high: 100, flip: 0 },
         };
@@ -78,8 +85,8 @@ fn check_bytes(size @ [m, k, n]: [usize; 3], a: impl Lhs<U8I8>, flip: u8, matrix
         let bias = Some(&*float_bias);
         let bounds = [-1e3, 1e3];
         let (offsets, multipliers) = (&*offsets, &*multipliers);
-        let wide = Dequantize::<false> { offsets, factor, multipliers, scale, bias, bounds };
-        let narrow = Dequantize::<true> { offsets, factor, multipliers, scale, bias, bounds };
+        let wide = Dequantize::<false> { offsets, factor, zero_points, multipliers, scale, bias, bounds };
+        let narrow = Dequantize::<true> { offsets, factor, zero_points, multipliers, scale, bias, bounds };
         for reverse in [false, true] {
             let mut c = vec![9; m * n];
             plain.setup(flip).reverse(reverse).run(isa, m, a, &mut c);

@@ -1,13 +1,13 @@
 //! Convolutions over images and sequences, channels last.
 
 use super::product::{BytesEpilogue, Operand, Product};
-use super::{Byte, Requantization, dense};
+use super::{Byte, Requantization, row_sums};
 use crate::Context;
-use crate::checked::part_mut;
+use crate::checked::{part_mut, split_mut};
 use crate::error::{Result, require};
-use crate::gemm::Matrix;
-use crate::simd::{BLOCK_ROWS, MAX_SEGMENT, TILE_BYTES, bytes_mut};
-use crate::tensor::{Columns, View, ViewMut, check_dims, len};
+use crate::gemm::{Matrix, ZeroPoints};
+use crate::simd::{BLOCK_ROWS, Isa, MAX_SEGMENT, TILE_BYTES, bytes_mut, ints_mut};
+use crate::tensor::{Columns, View, ViewMut, add, check_dims, len};
 use crate::window::{Axis, Padded, window_axes};
 
 /// A convolution over quantized images `[batch, height, width, channels]`. The padding is the zero point of x.
@@ -43,6 +43,9 @@ use crate::window::{Axis, Padded, window_axes};
 pub struct QuantizedConv2d<'w> {
     /// Per group `[kernel_height · kernel_width · in_channels / groups, out_channels / groups]`.
     pub kernel: Matrix<'w, i8>,
+    /// `[out_channels]`: what is subtracted from the weights of a channel, within 16 bits. `None` stands for zeros, as a layer
+    /// with several groups must have.
+    pub kernel_zero_points: Option<&'w [i32]>,
     /// `[out_channels]`: the bias minus the zero point of x times the sums of the weights. See the [module](crate::nn).
     pub bias: &'w [i32],
     /// From sums to y.
@@ -90,6 +93,9 @@ pub struct QuantizedConv2d<'w> {
 pub struct QuantizedConv1d<'w> {
     /// Per group `[kernel_size · in_channels / groups, out_channels / groups]`.
     pub kernel: Matrix<'w, i8>,
+    /// `[out_channels]`: what is subtracted from the weights of a channel, within 16 bits. `None` stands for zeros, as a layer
+    /// with several groups must have.
+    pub kernel_zero_points: Option<&'w [i32]>,
     /// `[out_channels]`: the bias minus the zero point of x times the sums of the weights. See the [module](crate::nn).
     pub bias: &'w [i32],
     /// From sums to y.
@@ -122,6 +128,7 @@ impl<'w> QuantizedConv1d<'w> {
     ) -> Self {
         Self {
             kernel,
+            kernel_zero_points: None,
             bias,
             requantization,
             x_zero_point: 0,
@@ -137,6 +144,7 @@ impl<'w> QuantizedConv1d<'w> {
     fn as_2d(&self) -> QuantizedConv2d<'w> {
         QuantizedConv2d {
             kernel: self.kernel,
+            kernel_zero_points: self.kernel_zero_points,
             bias: self.bias,
             requantization: self.requantization,
             x_zero_point: self.x_zero_point,
@@ -173,10 +181,12 @@ impl<'w> QuantizedConv1d<'w> {
     ) -> Result<View<'y, Y, 3>> {
         y.check_overwritten()?;
         let layer = self.as_2d();
-        let epilogue = self.requantization.epilogue::<Y>(self.bias, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
         let (from, to) = ([batch, 1, width, channels], [outputs, 1, length]);
-        layer.compute::<X, _>(cx, from, X::bits(x.as_slice()?), to, Columns::bits(&mut y), epilogue)?;
+        let images = layer.images::<X>(cx, from, X::bits(x.as_slice()?), to)?;
+        let (zero_points, n) = (layer.zero_points(&images)?, layer.out_channels()?);
+        let epilogue = self.requantization.epilogue::<Y>(self.bias, zero_points, n)?;
+        layer.multiply(&images, Columns::bits(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
@@ -196,10 +206,12 @@ impl<'w> QuantizedConv1d<'w> {
     ) -> Result<View<'y, f32, 3>> {
         y.check_overwritten()?;
         let layer = self.as_2d();
-        let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, layer.out_channels()?)?;
         let ([batch, width, channels], [outputs, length, _]) = (x.dims(), y.dims());
         let (from, to) = ([batch, 1, width, channels], [outputs, 1, length]);
-        layer.compute::<X, _>(cx, from, X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
+        let images = layer.images::<X>(cx, from, X::bits(x.as_slice()?), to)?;
+        let (zero_points, n) = (layer.zero_points(&images)?, layer.out_channels()?);
+        let epilogue = self.requantization.float_epilogue(self.bias, zero_points, bias, bounds, n)?;
+        layer.multiply(&images, Columns::of(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 }
@@ -216,6 +228,7 @@ impl<'w> QuantizedConv2d<'w> {
     ) -> Self {
         Self {
             kernel,
+            kernel_zero_points: None,
             bias,
             requantization,
             x_zero_point: 0,
@@ -236,9 +249,10 @@ impl<'w> QuantizedConv2d<'w> {
         len(&[self.groups, self.kernel.cols()])
     }
 
-    /// Whether every output pixel depends on the input pixel at the same position only.
+    /// Whether the windows are the rows of a matrix: every one is a pixel.
     fn is_pointwise(&self) -> bool {
-        self.kernel_size == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]]
+        let plain = self.kernel_size == [1, 1] && self.stride == [1, 1] && self.padding == [[0, 0], [0, 0]];
+        plain && self.groups == 1
     }
 
     /// The height and width of the output for an image of `[height, width]`. 0 if the image is smaller than the kernel.
@@ -264,10 +278,11 @@ impl<'w> QuantizedConv2d<'w> {
         mut y: ViewMut<'y, Y, 4>,
     ) -> Result<View<'y, Y, 4>> {
         y.check_overwritten()?;
-        let epilogue = self.requantization.epilogue::<Y>(self.bias, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
-        let to = [outputs, height, width];
-        self.compute::<X, _>(cx, x.dims(), X::bits(x.as_slice()?), to, Columns::bits(&mut y), epilogue)?;
+        let images = self.images::<X>(cx, x.dims(), X::bits(x.as_slice()?), [outputs, height, width])?;
+        let (zero_points, n) = (self.zero_points(&images)?, self.out_channels()?);
+        let epilogue = self.requantization.epilogue::<Y>(self.bias, zero_points, n)?;
+        self.multiply(&images, Columns::bits(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
@@ -286,23 +301,22 @@ impl<'w> QuantizedConv2d<'w> {
         mut y: ViewMut<'y, f32, 4>,
     ) -> Result<View<'y, f32, 4>> {
         y.check_overwritten()?;
-        let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, self.out_channels()?)?;
         let [outputs, height, width, _] = y.dims();
-        let to = [outputs, height, width];
-        self.compute::<X, _>(cx, x.dims(), X::bits(x.as_slice()?), to, Columns::of(&mut y), epilogue)?;
+        let images = self.images::<X>(cx, x.dims(), X::bits(x.as_slice()?), [outputs, height, width])?;
+        let (zero_points, n) = (self.zero_points(&images)?, self.out_channels()?);
+        let epilogue = self.requantization.float_epilogue(self.bias, zero_points, bias, bounds, n)?;
+        self.multiply(&images, Columns::of(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
-    /// Computes `y` from the bits of x with dims `from`. `to` are the dims of `y` without the channels.
-    fn compute<X: Byte, E: BytesEpilogue>(
+    /// Checks the arguments, and reads the bits of x with dims `from`. `to` are the dims of y without the channels.
+    fn images<'a, X: Byte>(
         &self,
-        cx: &mut Context<'_>,
+        cx: &'a mut Context<'_>,
         from: [usize; 4],
-        x: &[u8],
+        x: &'a [u8],
         to: [usize; 3],
-        mut y: Columns<'_, E::Output>,
-        epilogue: E,
-    ) -> Result<()> {
+    ) -> Result<Images<'a>> {
         let [batch, height, width, in_channels] = from;
         let axes = self.axes([height, width])?;
         require(in_channels == self.in_channels, "x", "have the channels that the layer takes")?;
@@ -313,42 +327,109 @@ impl<'w> QuantizedConv2d<'w> {
         require(self.kernel.groups() == groups, "kernel", "have one matrix for each group")?;
         require(self.kernel.rows() == k, "kernel", "have kernel_size · in_channels / groups rows")?;
         let zero = X::zero_point(self.x_zero_point)?;
-        let n = self.kernel.cols();
-        let out_channels = self.out_channels()?;
         let pixels = len(&[batch, axes[0].output, axes[1].output])?;
-        y.check(pixels, out_channels)?;
-        if pixels == 0 || out_channels == 0 {
-            return Ok(());
+        let (isa, flip) = (cx.isa, X::FLIP);
+        let pointwise = self.is_pointwise();
+        let mut images = Images { isa, x, axes, channels, pointwise, zero, flip, pixels, row_sums: &[] };
+        let padded = Padded { batch, axes, channels };
+        // The elements of scratch memory for the sums of windows, for those of pixels, and for a copy of the images.
+        let [mut sums, mut inputs, mut copy] = [0; 3];
+        if self.kernel_zero_points.is_some() {
+            require(groups == 1, "kernel_zero_points", "be absent if there are groups")?;
+            (sums, inputs) = (pixels, if pointwise { 0 } else { len(&[batch, height, width])? });
         }
-        if groups == 1 && self.is_pointwise() {
-            return dense::compute::<X, E>(self.kernel, cx.isa, pixels, x, y, epilogue);
-        }
-        let padding = &[zero; MAX_SEGMENT];
-        let depth = channels / groups;
-        let (mut x, mut axes, mut flip) = (x, axes, X::FLIP);
         // Tile registers read windows in place if the image has no padding and its bytes are unsigned.
-        let neighbours = self.stride == [1; 2] && depth.is_multiple_of(TILE_BYTES) && pixels >= BLOCK_ROWS;
-        let in_place = flip == 0 && self.padding == [[0; 2]; 2];
-        if cx.isa.tiles().is_some() && neighbours && !in_place {
-            let images = Padded { batch, axes, channels };
-            let len = images.len()?;
-            let y = part_mut(bytes_mut(cx.scratch.write(len.div_ceil(size_of::<f32>()))?), ..len);
-            images.write(x, zero ^ flip, y, |x, y| {
+        let neighbours = self.stride == [1; 2] && (channels / groups).is_multiple_of(TILE_BYTES);
+        let in_place = pointwise || (flip == 0 && self.padding == [[0; 2]; 2]);
+        if isa.tiles().is_some() && neighbours && pixels >= BLOCK_ROWS && !in_place {
+            copy = padded.len()?.div_ceil(size_of::<f32>());
+        }
+        let (sums, rest) = split_mut(cx.scratch.write(add(add(sums, inputs)?, copy)?)?, sums);
+        let (inputs, copy) = split_mut(rest, inputs);
+        if !sums.is_empty() {
+            images.row_sums = images.sum_windows(ints_mut(inputs), ints_mut(sums));
+        }
+        if !copy.is_empty() {
+            let copy = part_mut(bytes_mut(copy), ..padded.len()?);
+            padded.write(x, zero ^ flip, copy, |x, y| {
                 for (y, x) in y.iter_mut().zip(x) {
                     *y = x ^ X::FLIP;
                 }
             });
-            (x, axes, flip) = (y, images.axes.map(Axis::padded), 0);
+            (images.x, images.axes, images.flip) = (copy, axes.map(Axis::padded), 0);
         }
-        let isa = cx.isa;
+        Ok(images)
+    }
+
+    /// The zero points of the kernel, if there are any.
+    fn zero_points<'a>(&self, images: &Images<'a>) -> Result<Option<ZeroPoints<'a>>>
+    where
+        'w: 'a,
+    {
+        let zero_points = |columns| row_sums::zero_points(columns, images.row_sums, self.kernel.cols());
+        self.kernel_zero_points.map(zero_points).transpose()
+    }
+
+    /// Computes `y`.
+    fn multiply<E: BytesEpilogue>(
+        &self,
+        images: &Images<'_>,
+        mut y: Columns<'_, E::Output>,
+        epilogue: E,
+    ) -> Result<()> {
+        let Images { isa, x, axes, channels, pointwise, zero, flip, pixels, .. } = *images;
+        let (groups, n) = (self.groups, self.kernel.cols());
+        let out_channels = self.out_channels()?;
+        y.check(pixels, out_channels)?;
+        if pixels == 0 || out_channels == 0 {
+            return Ok(());
+        }
+        let (k, depth) = (self.kernel.rows(), channels / groups);
+        let padding = &[zero; MAX_SEGMENT];
         for group in 0..groups {
             let first = group * n;
             let epilogue = epilogue.columns(first..first + n);
-            let a =
-                Operand::Windows { x, axes, channels, group: group * depth..(group + 1) * depth, padding };
+            let a = if pointwise {
+                Operand::Matrix(x)
+            } else {
+                Operand::Windows { x, axes, channels, group: group * depth..(group + 1) * depth, padding }
+            };
             let (b, ldc) = (self.kernel.group(group), y.of);
             E::multiply(Product { isa, m: pixels, k, n, a, flip, b, epilogue, c: y.from(first), ldc });
         }
         Ok(())
+    }
+}
+
+/// The images of a call.
+struct Images<'a> {
+    isa: Isa,
+    x: &'a [u8],
+    axes: [Axis; 2],
+    channels: usize,
+    /// Whether the windows are the rows of a matrix.
+    pointwise: bool,
+    /// The bits of the padding.
+    zero: u8,
+    /// The bits to flip.
+    flip: u8,
+    /// The number of windows.
+    pixels: usize,
+    /// The sums of the windows, if the kernel has zero points.
+    row_sums: &'a [i32],
+}
+
+impl Images<'_> {
+    /// The sums of all windows. `inputs` is memory for a sum for each pixel of the images.
+    fn sum_windows<'s>(&self, inputs: &mut [i32], sums: &'s mut [i32]) -> &'s [i32] {
+        let Self { isa, x, axes, channels, zero, flip, .. } = *self;
+        if self.pointwise {
+            row_sums::of_matrix(isa, x, channels, flip, sums);
+        } else {
+            row_sums::of_matrix(isa, x, channels, flip, inputs);
+            let padding = i32::from(zero ^ flip).wrapping_mul(channels as i32);
+            row_sums::of_windows(inputs, axes, padding, sums);
+        }
+        sums
     }
 }

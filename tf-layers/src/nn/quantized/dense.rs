@@ -1,14 +1,14 @@
 //! Fully connected layers.
 
 use super::product::{BytesEpilogue, Operand, Product};
-use super::{Byte, Requantization};
+use super::{Byte, Requantization, row_sums};
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::gemm::Matrix;
-use crate::simd::Isa;
+use crate::gemm::{Matrix, ZeroPoints};
+use crate::simd::{Isa, ints_mut};
 use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 
-/// A fully connected layer on quantized tensors: y = requantize(x·kernel + bias) along the last axis of x.
+/// A fully connected layer on quantized tensors: y = requantize(x·(kernel − zero points) + bias) along the last axis of x.
 ///
 /// ```
 /// use tf_layers::nn::{QuantizedDense, Requantization};
@@ -23,6 +23,7 @@ use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 /// let bias = [-10 * (3 - 1)];
 /// let layer = QuantizedDense {
 ///     kernel: Matrix::new(&kernel, 1, 2, 1)?,
+///     kernel_zero_points: None,
 ///     bias: &bias,
 ///     requantization: Requantization::new::<u8>(&[0.5 * 1.0 / 2.0], 100),
 /// };
@@ -37,6 +38,8 @@ use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 pub struct QuantizedDense<'w> {
     /// `[k, n]`
     pub kernel: Matrix<'w, i8>,
+    /// `[n]`: what is subtracted from the weights of a column, within 16 bits. `None` stands for zeros.
+    pub kernel_zero_points: Option<&'w [i32]>,
     /// `[n]`: the bias minus the zero point of x times the sums of the weights. See the [module](crate::nn).
     pub bias: &'w [i32],
     /// From sums to y.
@@ -57,15 +60,10 @@ impl QuantizedDense<'_> {
     ) -> Result<View<'y, Y, R>> {
         check_rows(&x.dims(), &y.dims())?;
         y.check_overwritten()?;
-        let epilogue = self.requantization.epilogue::<Y>(self.bias, self.kernel.cols())?;
-        compute::<X, _>(
-            self.kernel,
-            cx.isa,
-            x.rows(),
-            X::bits(x.as_slice()?),
-            Columns::bits(&mut y),
-            epilogue,
-        )?;
+        let (kernel, isa, rows, x) = (self.kernel, cx.isa, x.rows(), X::bits(x.as_slice()?));
+        let zero_points = zero_points::<X>(cx, kernel, self.kernel_zero_points, rows, x)?;
+        let epilogue = self.requantization.epilogue::<Y>(self.bias, zero_points, kernel.cols())?;
+        compute::<X, _>(kernel, isa, rows, x, Columns::bits(&mut y), epilogue)?;
         Ok(y.into_view())
     }
 
@@ -86,17 +84,27 @@ impl QuantizedDense<'_> {
     ) -> Result<View<'y, f32, R>> {
         check_rows(&x.dims(), &y.dims())?;
         y.check_overwritten()?;
-        let epilogue = self.requantization.float_epilogue(self.bias, bias, bounds, self.kernel.cols())?;
-        compute::<X, _>(
-            self.kernel,
-            cx.isa,
-            x.rows(),
-            X::bits(x.as_slice()?),
-            Columns::of(&mut y),
-            epilogue,
-        )?;
+        let (kernel, isa, rows, x) = (self.kernel, cx.isa, x.rows(), X::bits(x.as_slice()?));
+        let zero_points = zero_points::<X>(cx, kernel, self.kernel_zero_points, rows, x)?;
+        let n = kernel.cols();
+        let epilogue = self.requantization.float_epilogue(self.bias, zero_points, bias, bounds, n)?;
+        compute::<X, _>(kernel, isa, rows, x, Columns::of(&mut y), epilogue)?;
         Ok(y.into_view())
     }
+}
+
+/// The zero points of a kernel, if it has any, and the sums of the rows of x, in scratch memory.
+pub(super) fn zero_points<'a, X: Byte>(
+    cx: &'a mut Context<'_>,
+    kernel: Matrix<'_, i8>,
+    columns: Option<&'a [i32]>,
+    rows: usize,
+    x: &[u8],
+) -> Result<Option<ZeroPoints<'a>>> {
+    let Some(columns) = columns else { return Ok(None) };
+    let sums = ints_mut(cx.scratch.write(rows)?);
+    row_sums::of_matrix(cx.isa, x, kernel.rows(), X::FLIP, sums);
+    row_sums::zero_points(columns, sums, kernel.cols()).map(Some)
 }
 
 /// Computes `rows` rows of a product from the bits of x.

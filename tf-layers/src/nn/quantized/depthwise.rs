@@ -116,7 +116,7 @@ impl<'w> QuantizedDepthwiseConv2d<'w> {
         check_output(&y.dims(), batch, axes, outputs)?;
         let of = Depthwise {
             kernel: self.kernel,
-            epilogue: self.requantization.epilogue::<Y>(self.bias, outputs)?,
+            epilogue: self.requantization.epilogue::<Y>(self.bias, None, outputs)?,
             axes,
             channels,
             multiplier: self.multiplier,
@@ -126,14 +126,14 @@ impl<'w> QuantizedDepthwiseConv2d<'w> {
         };
         let to = Y::bits_mut(y.as_mut_slice()?);
         if !to.is_empty() {
-            compute(cx.isa, of, to);
+            compute(cx.isa, &of, to);
         }
         Ok(y.into_view())
     }
 }
 
 /// Computes the lines of `y`, on several threads if there are many. Not generic, so that a program has one copy of the kernel.
-fn compute(isa: Isa, of: Depthwise<'_>, y: &mut [u8]) {
+fn compute(isa: Isa, of: &Depthwise<'_>, y: &mut [u8]) {
     let [vertical, horizontal] = of.axes;
     let line_len = horizontal.output * of.channels * of.multiplier;
     let work = y.len().saturating_mul(vertical.size * horizontal.size);

@@ -31,7 +31,7 @@ pub(super) struct Depthwise<'a> {
 
 /// Some lines of a depthwise convolution.
 pub(super) struct DepthwiseKernel<'a> {
-    pub of: Depthwise<'a>,
+    pub of: &'a Depthwise<'a>,
     /// The index of the first line of `y` among the lines of all images.
     pub first: usize,
     pub y: &'a mut [u8],
@@ -61,7 +61,7 @@ impl Kernel for DepthwiseKernel<'_> {
             let mut channel = 0;
             while channel < outputs {
                 let count = width.min(outputs - channel);
-                let block = Block { of: &of, width, pixels, channel, count, taps: taps.as_ref() };
+                let block = Block { of, width, pixels, channel, count, taps: taps.as_ref() };
                 block.run(s, first + i * lines, y);
                 channel += count;
             }

@@ -144,7 +144,14 @@ impl Kernel for Extremes<'_> {
 /// (kernel[0], kernel[1]) = (3, -1);
 /// let kernel = Matrix::new(&kernel, 1, 2, 1)?;
 /// let activation = Activation::Linear;
-/// let layer = DynamicQuantizedDense { kernel, sums: &[3 - 1], scales: &[0.25], bias: Some(&[1.0]), activation };
+/// let layer = DynamicQuantizedDense {
+///     kernel,
+///     kernel_zero_points: None,
+///     sums: &[3 - 1],
+///     scales: &[0.25],
+///     bias: Some(&[1.0]),
+///     activation,
+/// };
 /// // x = 0.5·(q − 10)
 /// let x = View::new(&[20_u8, 12], [1, 2])?;
 /// let (scale, zero_point) = (View::new(&[0.5], [1])?, View::new(&[10], [1])?);
@@ -157,7 +164,9 @@ impl Kernel for Extremes<'_> {
 pub struct DynamicQuantizedDense<'w> {
     /// `[k, n]`
     pub kernel: Matrix<'w, i8>,
-    /// `[n]`: the sums of the columns of the kernel.
+    /// `[n]`: what is subtracted from the weights of a column, within 16 bits. `None` stands for zeros.
+    pub kernel_zero_points: Option<&'w [i32]>,
+    /// `[n]`: the sums of the columns of the kernel, minus its zero points.
     pub sums: &'w [i32],
     /// `[n]`: the scales of the columns of the kernel.
     pub scales: &'w [f32],
@@ -170,7 +179,7 @@ pub struct DynamicQuantizedDense<'w> {
 impl DynamicQuantizedDense<'_> {
     /// Computes y `[.., n]` from x `[.., k]`, where `..` are any dims. y may be columns of a wider tensor.
     ///
-    /// The sums Σ (x − zero point)·kernel must fit `i32`; otherwise they wrap. The rest is (sum·(scale·`scales`)) + bias,
+    /// The sums Σ (x − zero point)·(kernel − `kernel_zero_points`) must fit `i32`; otherwise they wrap. The rest is (sum·(scale·`scales`)) + bias,
     /// and each operation is rounded to `f32`. Then comes the activation.
     ///
     /// # Errors
@@ -201,15 +210,17 @@ impl DynamicQuantizedDense<'_> {
             (Rectifier::Clamp(low, high), rest) => ([low, high], rest),
             _ => (UNBOUNDED, Some(self.activation)),
         };
+        let (isa, rows, bits) = (cx.isa, x.rows(), X::bits(x.as_slice()?));
+        let zero_points = dense::zero_points::<X>(cx, self.kernel, self.kernel_zero_points, rows, bits)?;
         let epilogue: Dequantize<'_> = Dequantize {
             offsets: self.sums,
             factor: -i32::from(zero),
+            zero_points,
             multipliers: self.scales,
             scale,
             bias: self.bias,
             bounds,
         };
-        let (isa, rows, bits) = (cx.isa, x.rows(), X::bits(x.as_slice()?));
         dense::compute::<X, _>(self.kernel, isa, rows, bits, Columns::of(&mut y), epilogue)?;
         if let Some(rest) = rest {
             Columns::of(&mut y).activate(isa, rest, n);

@@ -2,7 +2,7 @@
 
 use super::Byte;
 use crate::error::{Result, check_len, require};
-use crate::gemm::{Dequantize, Requantize, Rounding};
+use crate::gemm::{Dequantize, Requantize, Rounding, ZeroPoints};
 
 /// How the sums of a layer become the elements of its result: y = clamp(round(sum·multiplier) + zero point).
 ///
@@ -27,18 +27,27 @@ impl<'w> Requantization<'w> {
         Self { multipliers, zero_point, min: Y::MIN, max: Y::MAX }
     }
 
-    /// The epilogue of `n` columns with this bias. Fails unless the fields suit type `Y`.
-    pub(super) fn epilogue<Y: Byte>(&self, bias: &'w [i32], n: usize) -> Result<Requantize<'w>> {
+    /// The epilogue of `n` columns with this bias and these zero points of the kernel. Fails unless the fields suit type `Y`.
+    pub(super) fn epilogue<'a, Y: Byte>(
+        &self,
+        bias: &'a [i32],
+        zero_points: Option<ZeroPoints<'a>>,
+        n: usize,
+    ) -> Result<Requantize<'a>>
+    where
+        'w: 'a,
+    {
         check_len("multipliers", n, self.multipliers.len())?;
         check_len("bias", n, bias.len())?;
         let rounding = rounding::<Y>(self.zero_point, self.min, self.max)?;
-        Ok(Requantize { bias, multipliers: self.multipliers, rounding })
+        Ok(Requantize { bias, zero_points, multipliers: self.multipliers, rounding })
     }
 
     /// The epilogue of `n` columns whose results are floats within `bounds`.
     pub(super) fn float_epilogue<'a>(
         &self,
         offsets: &'a [i32],
+        zero_points: Option<ZeroPoints<'a>>,
         bias: Option<&'a [f32]>,
         bounds: [f32; 2],
         n: usize,
@@ -49,7 +58,8 @@ impl<'w> Requantization<'w> {
         check_len("multipliers", n, self.multipliers.len())?;
         check_len("bias", n, offsets.len())?;
         check_len("bias", n, bias.map_or(n, <[f32]>::len))?;
-        Ok(Dequantize { offsets, factor: 1, multipliers: self.multipliers, scale: 1.0, bias, bounds })
+        let multipliers = self.multipliers;
+        Ok(Dequantize { offsets, factor: 1, zero_points, multipliers, scale: 1.0, bias, bounds })
     }
 }
 

@@ -157,6 +157,7 @@ impl<'w> DynamicQuantizedLstm<'w> {
         let epilogue = Dequantize {
             offsets: self.kernel_sums,
             factor: -i32::from(zero_point),
+            zero_points: None,
             multipliers: self.kernel_scales,
             scale,
             bias: None,
