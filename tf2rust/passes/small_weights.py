@@ -14,6 +14,7 @@ from tf2rust.ops.core.small_weights import FEWEST, stored
 from tf2rust.ops.indexing.embedding import Embedding
 from tf2rust.ops.linear.dense import Dense
 from tf2rust.ops.quantized.products import integers_of
+from tf2rust.ops.quantized.scale import int8_kernel
 
 _FUSED = "another layer is a part of its weights"
 _WINOGRAD = "it uses Winograd's algorithm, which needs float32 weights"
@@ -43,7 +44,8 @@ def keep_integers(graph: LayerGraph) -> None:
             continue
         if layer.kernel.dtype == np.float32 and layer.kernel.size >= FEWEST and not _gains_by_floats(layer):
             integers = integers_of(layer.kernel, layer.scales)
-            layer.kernel = layer.kernel if integers is None else integers
+            if integers is not None and (parts := int8_kernel(integers)) is not None and parts[1] is None:
+                layer.kernel = parts[0]
 
 
 def _gains_by_floats(layer: Dense | Conv) -> bool:

@@ -122,7 +122,6 @@ def _conv_of_inputs(g: Quantized) -> str:
 
 
 _BOTH = "DynamicQuantizeLinear DynamicQuantizedDense"
-_WIDE = f"{_BOTH} DynamicQuantizedDense Dense"
 GRAPHS: dict[str, Graph] = {
     "dynamic": quantized(_BOTH, dense()),
     "dynamic_each_column": quantized(_BOTH, dense(scales=EACH, zero=np.zeros(6))),
@@ -143,12 +142,12 @@ GRAPHS: dict[str, Graph] = {
     "dynamic_constant_scale": quantized("DynamicQuantizedDense", _static("uint8")),
     "dynamic_signed": quantized("DynamicQuantizedDense", _static("int8")),
     "dynamic_without_zeros": quantized("DynamicQuantizedDense", _without_zeros),
-    **{f"dynamic_wide_kernel_{zero}": quantized(_WIDE, _unsigned(zero)) for zero in (0, 90, 255)},
-    "dynamic_wide_signed": quantized(_WIDE, dense(kernel=small(10, 6, dtype="int8"), zero=-100, bias=True)),
+    **{f"dynamic_wide_kernel_{zero}": quantized(_BOTH, _unsigned(zero)) for zero in (0, 90, 255)},
+    "dynamic_wide_signed": quantized(_BOTH, dense(kernel=small(10, 6, dtype="int8"), zero=-100, bias=True)),
     "dynamic_wide_zero_each_column": quantized(
-        _WIDE, dense(kernel=small(10, 6), zero=integers(6, low=0, high=256), scales=EACH)
+        _BOTH, dense(kernel=small(10, 6), zero=integers(6, low=0, high=256), scales=EACH)
     ),
-    "dynamic_wide_relu": quantized(_WIDE, _activated("Relu", kernel=small(10, 6), zero=100)),
+    "dynamic_wide_relu": quantized(_BOTH, _activated("Relu", kernel=small(10, 6), zero=100)),
     **{
         f"dynamic_conv_{name}": quantized(
             "DynamicQuantizeLinear DequantizeLinear Transpose Conv2D Transpose",

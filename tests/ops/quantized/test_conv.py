@@ -40,6 +40,8 @@ NODES = {
     "linear": _linear(IMAGE, KERNEL, 0.1, 5),
     "linear_bias": _linear(IMAGE, KERNEL, 0.1, 5, BIAS, pads=[1, 1, 1, 1]),
     "linear_each_filter": _linear(IMAGE, KERNEL, np.abs(floats(6)) / 9, [0] * 6, BIAS),
+    "linear_wide": _linear(IMAGE, KERNEL.view("uint8"), 0.1, 90, BIAS, pads=[1, 1, 1, 1]),
+    "linear_wide_groups": _linear(IMAGE, KERNEL[:, :2].view("uint8"), 0.1, 90, BIAS, group=2),
     "linear_signed": _linear(IMAGE.view("int8"), KERNEL, 0.1, 5, auto_pad="SAME_UPPER", strides=[2, 2]),
 }
 

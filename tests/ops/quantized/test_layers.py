@@ -125,9 +125,32 @@ def _unsigned_kernel(g: Quantized) -> str:
     return g.quantize(g.op("Conv", g.real(IMAGE), kernel), 0.6, 128)
 
 
-def _wide_kernel(g: Quantized) -> str:
-    kernel = g.kernel(small(6, 4, 3, 3, seed=6), 0.01, zero=90)
-    return g.quantize(g.op("Conv", g.real(IMAGE), kernel), 0.6, 128)
+def _wide_conv(
+    array: np.ndarray = IMAGE,
+    kernel: tuple[int, ...] = (6, 4, 3, 3),
+    scale: Any = 0.01,
+    zero: Any = 90,
+    **attributes: Any,
+) -> Any:
+    """A convolution with weights of uint8 that do not fit in int8."""
+
+    def build(g: Quantized) -> str:
+        bias = g.bias(kernel[0], np.float32(0.02) * scale)
+        made = g.op("Conv", g.real(array), g.kernel(small(*kernel, seed=6), scale, zero=zero), bias, **attributes)
+        return (
+            g.quantize(made, 0.6, 128, array.dtype.name)
+            if array.dtype == np.uint8
+            else g.quantize(made, 0.6, 20, "int8")
+        )
+
+    return build
+
+
+def _wide_dense(g: Quantized) -> list[str]:
+    """Products with such weights: one whose result is quantized, and one whose result is not."""
+    x = g.real(ROWS)
+    parts = [g.op("MatMul", x, g.kernel(small(10, 6, seed=i), EACH, 1, [0, 255, 90, 128, 127, 129])) for i in (5, 6)]
+    return [g.quantize(parts[0], 0.4, 120), parts[1]]
 
 
 def _float_end(g: Quantized) -> list[str]:
@@ -231,9 +254,19 @@ GRAPHS: dict[str, Graph] = {
         "Transpose QuantizedDepthwiseConv1D Transpose", conv(IMAGE[:, :, 0], (4, 1, 3), group=4, step=0.2)
     ),
     "conv_unsigned_kernel": quantized(CONV, _unsigned_kernel),
-    "conv_wide_kernel": quantized(
-        "Transpose DequantizeLinear Conv2D QuantizeLinear Transpose", _wide_kernel, Conv2D="its kernel minus"
-    ),
+    "conv_wide_kernel": quantized(CONV, _wide_conv()),
+    "conv_wide_each_filter": quantized(CONV, _wide_conv(SIGNED, scale=EACH, zero=[0, 255, 90, 128, 127, 129])),
+    "conv_wide_padded": quantized(CONV, _wide_conv(strides=[2, 1], dilations=[1, 2], pads=[1, 0, 2, 1])),
+    "conv_wide_pointwise": quantized(CONV, _wide_conv(kernel=(6, 4, 1, 1))),
+    "conv_wide_line": quantized("Transpose QuantizedConv1D Transpose", _wide_conv(IMAGE[:, :, 0], (6, 4, 3))),
+    **{
+        f"conv_wide_groups_{groups}": quantized(
+            f"Transpose DequantizeLinear {kind} QuantizeLinear Transpose",
+            _wide_conv(kernel=(8, 4 // groups, 3, 3), group=groups),
+            **{kind: "its kernel minus"},
+        )
+        for groups, kind in ((2, "Conv2D"), (4, "DepthwiseConv2D"))
+    },
     **{f"conv_opset_{n}": quantized(CONV, conv(), n) for n in (10, 11, 19, 21)},
     "dense": quantized("QuantizedDense", dense()),
     "dense_each_column": quantized("QuantizedDense", dense(scale=EACH)),
@@ -241,6 +274,7 @@ GRAPHS: dict[str, Graph] = {
     "gemm_transposed": quantized("QuantizedDense", dense("Gemm", scale=EACH, transB=1)),
     "dense_int4": quantized("QuantizedDense", _int4, 21),
     "one_block": quantized("QuantizedDense", _one_block, 21),
+    "dense_wide_kernel": quantized("QuantizedDense QuantizedDense", _wide_dense, QuantizedDense="its result is not"),
     "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
     **{
         f"float_{op.lower()}": quantized(

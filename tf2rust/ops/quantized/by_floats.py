@@ -15,7 +15,6 @@ from tf2rust.ops.core.inference import ValueInfos
 from tf2rust.ops.core.layer import Layer, Value
 from tf2rust.ops.core.registry import Builder
 from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, QuantizeLinear
-from tf2rust.ops.quantized.scale import centered
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,7 @@ def constant_kernel(
 ) -> Kernel | None:
     """The kernel of ``operands``: integers, scales and zero points, with the output channels on ``axis``.
 
-    None if one of them, the scale of x or the bias is not constant, or if the kernel minus its zero points does not
-    fit in int8: layers on integers then compute the product exactly, one element at a time.
+    None if one of them, the scale of x or the bias is not constant.
     """
     found = [infos.const(value) for value in (*operands, x_scale)]
     integers, scales, zeros, scale = found
@@ -45,10 +43,8 @@ def constant_kernel(
     size = integers.shape[axis]
     if scales.size not in (1, size) or zeros.size not in (1, size) or scales.dtype != np.float32:
         return None
-    kernel = centered(integers, zeros.reshape(shape))
-    if kernel is None:
-        return None
-    numbers = kernel.astype(np.float32) * scales.reshape(shape)
+    weights = integers.astype(np.int32) - zeros.astype(np.int32).reshape(shape)
+    numbers = weights.astype(np.float32) * scales.reshape(shape)
     channels = np.broadcast_to(scales.reshape(-1), (size,))
     sums = infos.const(bias)
     if sums is not None:

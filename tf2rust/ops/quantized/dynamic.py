@@ -25,10 +25,10 @@ from tf2rust.ops.core.pattern import Const, Match, Mismatch, Op, Var
 from tf2rust.ops.core.registry import Builder, RuleResult, rule
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.generator.constant import constant
-from tf2rust.ops.linear.dense import Dense, matmul_shape
+from tf2rust.ops.linear.dense import matmul_shape
 from tf2rust.ops.quantized.products import IntegerProduct
 from tf2rust.ops.quantized.quantize_linear import SMALL
-from tf2rust.ops.quantized.scale import centered, sums_fit
+from tf2rust.ops.quantized.scale import int8_kernel, sums_fit
 
 
 @dataclass(eq=False, kw_only=True)
@@ -45,7 +45,8 @@ class DynamicQuantizeLinear(Layer):
 class DynamicQuantizedDense(IntegerProduct):
     """A product of 8-bit integers with an int8 kernel, to float32: [..., k] · [k, n] + [n] → [..., n].
 
-    The inputs are the integers, their scale and their zero point. ``sums`` are those of the kernel's columns.
+    The inputs are the integers, their scale and their zero point. ``sums`` are those of the kernel's columns minus the
+    zero points.
     """
 
     kind = "DynamicQuantizedDense"
@@ -65,7 +66,7 @@ class DynamicQuantizedDense(IntegerProduct):
     def weights(self) -> list[Weight]:
         vectors = {"sums": self.sums, "scales": self.scales, "bias": self.bias}
         return [
-            Weight("kernel", self.kernel, Matrices()),
+            *self.kernel_weights(Matrices()),
             *(Weight(role, array) for role, array in vectors.items() if array is not None),
         ]
 
@@ -140,10 +141,13 @@ def _dense(m: Match, b: Builder, scale: Value, scales: np.ndarray) -> list[Layer
         return m.reject("its kernel does not have one float32 scale, or one per column")
     if y.shape != matmul_shape(x.shape, kernel.shape):
         return m.reject("its scales add axes to its result")
-    parts = _int8_kernel(kernel, b.infos, sums.input(3))
-    if isinstance(parts, str):
-        return m.reject(parts)
-    integers, rest = parts
+    zeros = np.zeros(1, np.int32) if sums.input(3) is None else b.infos.const(sums.input(3))
+    if zeros is None or zeros.size not in (1, columns):
+        return m.reject("the zero point of its kernel is not constant, or not one per column")
+    weights = kernel.astype(np.int32) - zeros.reshape(-1).astype(np.int32)
+    parts = int8_kernel(weights)
+    if parts is None or not sums_fit(parts[0], 0, zero_points=parts[1]):
+        return m.reject("its sums can exceed 32 bits")
     layers: list[Layer] = []
     if (given := sums.input(2)) is None:
         layers.append(zero := constant(np.zeros((), x.dtype)))
@@ -152,38 +156,12 @@ def _dense(m: Match, b: Builder, scale: Value, scales: np.ndarray) -> list[Layer
         zero_point = b.value(given)
         if product(zero_point.shape) != 1:
             return m.reject("its input has one zero point per row")
-    scales = np.ascontiguousarray(np.broadcast_to(scales.reshape(-1), (columns,)))
-    operands = [x, scale, zero_point]
-    if not rest.any():
-        return [*layers, _product(integers, scales, operands, y)]
-    # Σ (x − zero point) · (kernel + rest) = Σ (x − zero point) · kernel + rest · Σ (x − zero point)
-    first = _product(integers, scales, operands, b.temporary(y))
-    ones = np.ones((kernel.shape[0], 1), np.int8)
-    row = _product(ones, np.ones(1, np.float32), operands, b.temporary(y, (*y.shape[:-1], 1)))
-    last = Dense(kernel=(rest * scales)[None].astype(np.float32), inputs=[row.y, first.y], outputs=[y])
-    return [*layers, first, row, last]
-
-
-def _product(kernel: np.ndarray, scales: np.ndarray, operands: Sequence[Value], y: Value) -> DynamicQuantizedDense:
-    sums = kernel.sum(axis=0, dtype=np.int32)
-    return DynamicQuantizedDense(kernel=kernel, sums=sums, scales=scales, inputs=list(operands), outputs=[y])
-
-
-def _int8_kernel(kernel: np.ndarray, infos: ValueInfos, given: ir.Value | None) -> tuple[np.ndarray, np.ndarray] | str:
-    """The kernel minus its zero points as an int8 matrix, and what is to be added to each column; or the reason why
-    there is none.
-
-    Nothing is to be added if the differences fit in int8, as those of a symmetric kernel do.
-    """
-    zeros = np.zeros(1, np.int32) if given is None else infos.const(given)
-    columns = kernel.shape[1]
-    if zeros is None or zeros.size not in (1, columns):
-        return "the zero point of its kernel is not constant, or not one per column"
-    integers, rest = centered(kernel, zeros.reshape(-1)), np.zeros(columns, np.int32)
-    if integers is None:
-        middle = 0 if kernel.dtype == np.int8 else 128
-        integers = (kernel.astype(np.int32) - middle).astype(np.int8)
-        rest = np.broadcast_to(middle - zeros.reshape(-1).astype(np.int32), (columns,))
-    if not sums_fit(integers, 0):
-        return "its sums can exceed 32 bits"
-    return integers, rest
+    made = DynamicQuantizedDense(
+        kernel=parts[0],
+        kernel_zero_points=parts[1],
+        sums=weights.sum(axis=0, dtype=np.int32),
+        scales=np.ascontiguousarray(np.broadcast_to(scales.reshape(-1), (columns,))),
+        inputs=[x, scale, zero_point],
+        outputs=[y],
+    )
+    return [*layers, made]

@@ -5,6 +5,9 @@
 
 The bias contains the zero point of x: ``bias[c] = b[c] − zero_point_of_x · Σ kernel[·, c]``. The multiplier is
 ``scale_of_x · scale_of_kernel[c] / scale_of_y``.
+
+Weights that do not fit in int8, such as those of uint8 with a zero point near 0, are an int8 kernel minus a zero point
+for each column.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ from tf2rust.ops.conv.conv import Conv, Convolution
 from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.dims import Dim, product
 from tf2rust.ops.core.layer import Layer, Value, Weight
-from tf2rust.ops.core.packing import VECTOR, Matrices
+from tf2rust.ops.core.packing import VECTOR, Matrices, Packing
 from tf2rust.ops.linear.affine import Affine
 from tf2rust.ops.linear.dense import Dense
-from tf2rust.ops.quantized.scale import NOT_NORMAL, Scale, are_normal, sums_fit
+from tf2rust.ops.quantized.scale import LARGEST_BYTE, NOT_NORMAL, Scale, are_normal, int8_kernel, sums_fit
 
+ZERO_POINTS = "kernel_zero_points"
+"""The name of the zero points of a kernel among a layer's weights."""
 _LARGEST_REST = 2.0**-16
 """The largest part of a step that is dropped when a bias becomes an integer: a step of the sums or, if it is larger, of
 the result. About as many results move to other integers as by the rounding of float32 numbers.
@@ -39,10 +44,20 @@ class IntegerProduct(Layer):
     """A product of 8-bit integers with an int8 kernel, whose last axis is that of the columns of y."""
 
     kernel: np.ndarray
+    kernel_zero_points: np.ndarray | None = None
+    """What is subtracted from the kernel: an int32 number for each column. None if they are all 0."""
 
     @property
     def takes_columns(self) -> bool:
         return True
+
+    def scratch_size(self) -> Dim:
+        """The zero points are multiplied by the sums of the rows of x."""
+        return 0 if self.kernel_zero_points is None else self.gemm_rows()
+
+    def kernel_weights(self, packing: Packing) -> list[Weight]:
+        kernel = [Weight("kernel", self.kernel, packing)]
+        return kernel if self.kernel_zero_points is None else [*kernel, Weight(ZERO_POINTS, self.kernel_zero_points)]
 
     def gemm_rows(self) -> Dim:
         return product(self.y.shape[:-1])
@@ -79,11 +94,11 @@ class QuantizedProduct(IntegerProduct):
         return {**own, "activation": self.activation.plain()}
 
     def weights(self) -> list[Weight]:
-        return [
-            Weight("kernel", self.kernel, Matrices()),
-            Weight("bias", self.bias),
-            Weight("multipliers", self.multipliers),
-        ]
+        vectors = [Weight("bias", self.bias), Weight("multipliers", self.multipliers)]
+        return [*self.kernel_weights(self.packing()), *vectors]
+
+    def packing(self) -> Packing:
+        return Matrices()
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
         return self.keeps_batch(batched) and self.x.rank > 1
@@ -119,9 +134,13 @@ class QuantizedConv(Convolution, QuantizedProduct):
     def takes_columns(self) -> bool:
         return not self.depthwise
 
-    def weights(self) -> list[Weight]:
-        packing = VECTOR if self.depthwise else Matrices(self.groups)
-        return [Weight("kernel", self.kernel, packing), *super().weights()[1:]]
+    def packing(self) -> Packing:
+        return VECTOR if self.depthwise else Matrices(self.groups)
+
+    def scratch_size(self) -> Dim:
+        """The rows of x are windows. Their sums are those of the sums of their pixels."""
+        pixels = 0 if self.kernel_zero_points is None else product(self.x.shape[:-1])
+        return super().scratch_size() + pixels
 
 
 def quantized_product(
@@ -145,11 +164,15 @@ def quantized_product(
         return f"its activation {layer.activation.plain()} is not quantized apart from the product"
     if layer.scales is None:
         return "its kernel is not quantized with one scale, or one per output channel"
-    kernel = integers_of(layer.kernel, layer.scales)
-    if kernel is None:
-        return "its kernel minus the zero point does not fit in int8"
+    weights = integers_of(layer.kernel, layer.scales)
+    parts = None if weights is None else int8_kernel(weights)
+    if weights is None or parts is None:
+        return "its kernel does not consist of 8-bit integers"
+    kernel, zero_points = parts
     if not kernel.size:
         return "its kernel has no elements"
+    if zero_points is not None and isinstance(layer, Conv) and layer.groups > 1:
+        return "its kernel minus the zero point does not fit in int8, as groups of channels require"
     with np.errstate(all="ignore"):
         sum_scales = (np.float32(x_scale.scale) * layer.scales).astype(np.float32)
         multipliers = sum_scales if y_scale is None else (sum_scales / np.float32(y_scale.scale)).astype(np.float32)
@@ -163,11 +186,12 @@ def quantized_product(
     if not (rest <= largest + _ROUNDING * np.abs(own)).all():
         return BETWEEN_STEPS
     axes = tuple(range(kernel.ndim - 1))
-    bias = own - x_scale.byte * kernel.sum(axis=axes, dtype=np.int64)
-    if not sums_fit(kernel, axes, bias):
+    bias = own - x_scale.byte * weights.sum(axis=axes, dtype=np.int64)
+    if not sums_fit(kernel, axes, bias, zero_points):
         return "its sums can exceed 32 bits"
     fields: dict[str, Any] = {
         "kernel": kernel,
+        "kernel_zero_points": zero_points,
         "bias": bias.astype(np.int32),
         "multipliers": multipliers,
         "x_zero_point": x_scale.zero_point,
@@ -186,7 +210,7 @@ def quantized_product(
 
 
 def integers_of(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray | None:
-    """The int8 integers that these float32 numbers are multiples of; None if they are not, or if one does not fit.
+    """The integers from −255 to 255 that these float32 numbers are multiples of; None if they are not.
 
     ``scales`` are those of the last axis. The products have to be the same bit for bit, so that a kernel that was
     changed after it was dequantized is not taken for integers.
@@ -194,6 +218,6 @@ def integers_of(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray | None:
     if scales.size != numbers.shape[-1]:
         return None
     integers = np.rint(numbers / scales)
-    if not (np.abs(integers + 0.5) < 128).all() or not np.array_equal(integers * scales, numbers):
+    if not (np.abs(integers) <= LARGEST_BYTE).all() or not np.array_equal(integers * scales, numbers):
         return None
-    return np.ascontiguousarray(integers.astype(np.int8))
+    return np.ascontiguousarray(integers.astype(np.int32))

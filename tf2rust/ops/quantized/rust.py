@@ -8,7 +8,7 @@ from tf2rust.ops.quantized.dynamic import DynamicQuantizedDense, DynamicQuantize
 from tf2rust.ops.quantized.elementwise import QuantizedBinary, QuantizedLookup
 from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.pooling import QuantizedAverage, QuantizedAveragePooling, QuantizedMean
-from tf2rust.ops.quantized.products import QuantizedConv, QuantizedDense, QuantizedProduct
+from tf2rust.ops.quantized.products import ZERO_POINTS, QuantizedConv, QuantizedDense, QuantizedProduct
 from tf2rust.ops.quantized.quantize_linear import Quantization, QuantizeLinear
 from tf2rust.rust.literals import rust_f32, rust_type
 from tf2rust.rust.tree import Expr, Item, array, expr, some, struct
@@ -61,6 +61,7 @@ def _(layer: QuantizedDense, weights: Weights) -> LayerField:
     value = struct(
         dense,
         kernel=weights.get("kernel"),
+        kernel_zero_points=weights.optional(ZERO_POINTS),
         bias=weights.get("bias"),
         requantization=_requantization(layer, weights),
     )
@@ -70,7 +71,8 @@ def _(layer: QuantizedDense, weights: Weights) -> LayerField:
 @layer_field.register
 def _(layer: DynamicQuantizedDense, weights: Weights) -> LayerField:
     dense = Item(f"{_NN}::DynamicQuantizedDense")
-    vectors = {role: weights.get(role) for role in ("kernel", "sums", "scales")}
+    kernel, zero_points = weights.get("kernel"), weights.optional(ZERO_POINTS)
+    vectors = {"kernel": kernel, ZERO_POINTS: zero_points, "sums": weights.get("sums"), "scales": weights.get("scales")}
     value = struct(dense, **vectors, bias=weights.optional("bias"), activation=layer.activation.rust())
     return LayerField(dense.generic("'w"), value)
 
@@ -101,6 +103,7 @@ def _(layer: QuantizedConv, weights: Weights) -> LayerField:
     if layer.depthwise:
         fields |= {"channels": expr(layer.channels), "multiplier": expr(layer.kernel.shape[-1] // layer.channels)}
     else:
+        fields |= {ZERO_POINTS: weights.optional(ZERO_POINTS)}
         fields |= {"in_channels": expr(layer.channels), "groups": expr(layer.groups)}
     return LayerField(_conv(layer).generic("'w"), struct(_conv(layer), **fields))
 

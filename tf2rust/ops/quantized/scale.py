@@ -82,6 +82,22 @@ NOT_NORMAL = "the ratio of its scales is not a normal float32 number"
 """Why a layer has no form on integers if :func:`are_normal` does not hold."""
 
 
+def int8_kernel(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Weights as ``kernel − zero_points``: int8 numbers, and an int32 number for each channel, which is the last axis.
+
+    Without zero points if the weights fit in int8. None if those of a channel are not at most 255 apart.
+    """
+    axes = tuple(range(weights.ndim - 1))
+    low, high = weights.min(axis=axes, initial=0), weights.max(axis=axes, initial=0)
+    fits = (low >= -128) & (high <= 127)
+    if fits.all():
+        return weights.astype(np.int8), None
+    if (high - low > LARGEST_BYTE).any():
+        return None
+    zero_points = np.where(fits, 0, -128 - low).astype(np.int32)
+    return (weights + zero_points).astype(np.int8), zero_points
+
+
 def centered(kernel: np.ndarray, zero_points: np.ndarray) -> np.ndarray | None:
     """The int8 kernel minus its zero points, which broadcast; None if a difference does not fit in int8."""
     difference = kernel.astype(np.int32) - zero_points.astype(np.int32)
@@ -90,10 +106,20 @@ def centered(kernel: np.ndarray, zero_points: np.ndarray) -> np.ndarray | None:
     return difference.astype(np.int8)
 
 
-def sums_fit(kernel: np.ndarray, axis: int | tuple[int, ...], bias: np.ndarray | int = 0) -> bool:
-    """Whether no sum of bytes times an int8 ``kernel`` along ``axis``, plus ``bias``, can exceed 32 bits."""
-    largest = LARGEST_BYTE * np.abs(kernel.astype(np.int64)).sum(axis=axis) + np.abs(bias)
-    return bool((largest <= LARGEST_SUM).all())
+def sums_fit(
+    kernel: np.ndarray,
+    axis: int | tuple[int, ...],
+    bias: np.ndarray | int = 0,
+    zero_points: np.ndarray | None = None,
+) -> bool:
+    """Whether no sum of bytes times an int8 ``kernel`` along ``axis``, plus ``bias``, can exceed 32 bits.
+
+    Nor can what the ``zero_points`` of the kernel take from it.
+    """
+    sizes = np.abs(kernel.astype(np.int64))
+    if zero_points is not None:
+        sizes += np.abs(zero_points)
+    return bool((LARGEST_BYTE * sizes.sum(axis=axis) + np.abs(bias) <= LARGEST_SUM).all())
 
 
 def plain_scales(scales: Sequence[float] | np.ndarray) -> object:
