@@ -120,6 +120,15 @@ def _one_block(g: Quantized) -> str:
     return g.quantize(g.op("MatMul", g.real(ROWS), kernel), 0.4, 120)
 
 
+def _signed_blocks(g: Quantized) -> str:
+    """A kernel whose blocks have scales of both signs, and one of zeros."""
+    scales = floats(4, 6) / 50
+    scales[0, 0] = 0
+    constants = (g.constant(weights(10, 6), "int8"), g.constant(scales, "float32"))
+    kernel = g.op("DequantizeLinear", *constants, block_size=3, axis=0)
+    return g.op("MatMul", g.input(floats(3, 5, 10)), kernel)
+
+
 def _unsigned_kernel(g: Quantized) -> str:
     kernel = g.kernel((weights(6, 4, 3, 3).astype(int) + 128).astype("uint8"), 0.01, zero=128)
     return g.quantize(g.op("Conv", g.real(IMAGE), kernel), 0.6, 128)
@@ -241,6 +250,7 @@ GRAPHS: dict[str, Graph] = {
     "gemm_transposed": quantized("QuantizedDense", dense("Gemm", scale=EACH, transB=1)),
     "dense_int4": quantized("QuantizedDense", _int4, 21),
     "one_block": quantized("QuantizedDense", _one_block, 21),
+    "signed_blocks": quantized("Dense", _signed_blocks, 21),
     "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
     **{
         f"float_{op.lower()}": quantized(
