@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 
@@ -62,7 +64,7 @@ def gathered(data: Arg, scales: tuple[int, ...], *zeros: Arg, ids: Arg = IDS, **
 
 
 INTEGERS = Arg(integers(9, 40, low=-8, high=8).astype(ml_dtypes.int4), constant=True)
-INT4 = {"block_size": 16, "quantize_axis": 1}
+INT4: dict[str, Any] = {"block_size": 16, "quantize_axis": 1}
 CASES: dict[str, Node] = {
     "four_bits": packed(32, 5, 4, 16),
     "four_bits_with_a_part_of_a_block": packed(40, 5, 4, 16, "packed"),
