@@ -11,7 +11,7 @@ import pytest
 from tests.ops.conftest import Results
 from tests.ops.contrib.merged import Merged
 from tests.ops.nodes import check_node, floats, integers, named
-from tests.ops.quantized import dynamic
+from tests.ops.quantized import dynamic, trained
 from tests.ops.quantized.qdq import Graph, Quantized, packed_int4, quantized, small, weights
 from tf2rust.conversion import match_layers
 from tf2rust.source import Source
@@ -166,44 +166,6 @@ def _float_bias(g: Quantized) -> str:
     return g.quantize(g.op("Add", made, g.constant(floats(6), "float32")), 0.03, 120)
 
 
-def _trained(*between: Any, bias: bool = True, clip: float = 0.0) -> Any:
-    """A layer as quantization-aware training exports it: its weights and its result are quantized and dequantized, its
-    bias is a float, and operators with their constants are between the product and its quantization.
-    """
-
-    def build(g: Quantized) -> str:
-        kernel = g.constant(floats(6, 4, 3, 3), "float32")
-        if clip:
-            kernel = g.op("Clip", kernel, g.constant(-clip, "float32"), g.constant(clip, "float32"))
-        scales, zeros = g.constant(EACH, "float32"), g.constant(np.zeros(6), "int8")
-        integers = g.op("QuantizeLinear", kernel, scales, zeros, axis=0)
-        kernel = g.op("DequantizeLinear", integers, scales, zeros, axis=0)
-        made = g.op("Conv", g.real(IMAGE), kernel, *[g.constant(floats(6), "float32")] * bias)
-        for op, *constants in between:
-            made = g.op(op, made, *(g.constant(c, "float32") for c in constants))
-        return g.quantize(made, 0.0313, 60)
-
-    return build
-
-
-def _residual(relu: bool) -> Any:
-    """A residual connection that is quantized, onto a product that is not."""
-
-    def build(g: Quantized) -> str:
-        first = g.quantize(g.op("Conv", g.real(IMAGE), g.kernel(weights(4, 4, 1, 1))), 0.313, 128)
-        x, kernel = g.dequantize(first, 0.313, 128), g.kernel(weights(4, 4, 3, 3), EACH[:4])
-        total = g.op("Add", g.op("Conv", x, kernel, g.constant(floats(4), "float32"), pads=[1] * 4), x)
-        return g.quantize(g.op("Relu", total) if relu else total, 0.713, 70)
-
-    return build
-
-
-STATISTICS = (np.abs(floats(6)) + 0.5, floats(6, seed=2), floats(6, seed=3), np.abs(floats(6, seed=4)) + 0.5)
-NEGATIVE = (-STATISTICS[0], *STATISTICS[1:])
-FLOAT_CONV = "Transpose QuantizedConv2D{} QuantizeLinear Transpose"
-_BETWEEN = "its bias is not a multiple"
-
-
 def _constant(op: str, array: np.ndarray, zero: int, step: float = 0.05) -> Any:
     """An image and a constant, whose integers minus the zero point can exceed those of int8."""
     return lambda g: g.quantize(g.op(op, g.real(IMAGE), g.kernel(array, 0.02, zero=zero)), step, 117)
@@ -299,28 +261,6 @@ GRAPHS: dict[str, Graph] = {
         )
         for op, constants, own in (("Relu", (), ""), ("Clip", (-0.5, 6.0), ""), ("Tanh", (), " Activation"))
     },
-    **{
-        f"trained_{name}": quantized(FLOAT_CONV.format(own), build, QuantizedConv2D=reason)
-        for name, own, reason, build in (
-            ("bias", "", _BETWEEN, _trained(clip=1.0)),
-            ("bias_relu", "", _BETWEEN, _trained(("Relu",))),
-            ("batch_normalization", "", _BETWEEN, _trained(("BatchNormalization", *STATISTICS), ("Relu",), bias=False)),
-            ("negative_factors", "", _BETWEEN, _trained(("BatchNormalization", *NEGATIVE))),
-            ("scaled_back", "", _BETWEEN, _trained(("Div", STATISTICS[0].reshape(6, 1, 1)), ("Clip", 0.0, 6.0))),
-            ("prelu", " PReLU", "its PReLU is not quantized", _trained(("PRelu", STATISTICS[0].reshape(6, 1, 1)))),
-            ("silu", " Activation", "its activation sigmoid", _trained(("Sigmoid",))),
-        )
-    },
-    "trained_factors": quantized(CONV, _trained(("Mul", NEGATIVE[0].reshape(6, 1, 1)), ("Relu",), bias=False)),
-    **{
-        f"trained_residual_{op.lower()}": quantized(
-            "Transpose QuantizedConv2D DequantizeLinear QuantizedConv2D Add QuantizeLinear Transpose",
-            _residual(relu),
-            QuantizedConv2D="it adds a residual input",
-            Add="one of its inputs is not",
-        )
-        for relu, op in ((True, "AddRelu"), (False, "Add"))
-    },
     "dense_saturated": quantized("QuantizedDense", dense(step=0.001)),
     "dense_bias_between_steps": quantized(
         "QuantizedDense QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
@@ -400,6 +340,7 @@ GRAPHS: dict[str, Graph] = {
         QuantizedConv2D="its result is also read",
     ),
     **dynamic.GRAPHS,
+    **trained.GRAPHS,
 }
 
 
