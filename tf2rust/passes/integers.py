@@ -17,7 +17,7 @@ import numpy as np
 
 from tf2rust.ops.activation.activation import ActivationLayer
 from tf2rust.ops.conv.dynamic import DynamicConv
-from tf2rust.ops.core.activation import LINEAR
+from tf2rust.ops.core.activation import LINEAR, Activation
 from tf2rust.ops.core.layer import Departure, Layer, LayerGraph, Value
 from tf2rust.ops.elementwise.binary import Binary
 from tf2rust.ops.elementwise.scale_shift import ScaleShift
@@ -35,7 +35,7 @@ from tf2rust.ops.quantized.elementwise import (
 from tf2rust.ops.quantized.matmul import MatMulInteger
 from tf2rust.ops.quantized.movement import moved_inputs, on_integers
 from tf2rust.ops.quantized.pooling import quantized_average
-from tf2rust.ops.quantized.products import BETWEEN_STEPS, quantized_product
+from tf2rust.ops.quantized.products import BETWEEN_STEPS, QuantizedProduct, quantized_product
 from tf2rust.ops.quantized.quantize_linear import DequantizeLinear, Quantization, QuantizeLinear
 from tf2rust.ops.quantized.scale import Scale, single_scale
 from tf2rust.ops.reduction.reduce import Reduce
@@ -284,40 +284,24 @@ class _Pass:
             if not isinstance(layer, Affine) or layer.x not in self.integers:
                 yield layer
                 continue
-            found = self._to_float(layer)
-            if isinstance(found, str):
-                self.reasons.setdefault(layer, found)
+            x, scale = self.integers[layer.x]
+            alone = layer.residual is None and layer.slopes is None
+            bare = layer if alone else replace(layer, inputs=[layer.x], slopes=None, activation=LINEAR)
+            product = quantized_product(bare, x, scale, layer.y, None)
+            bias = layer.bias if product == BETWEEN_STEPS else None
+            if bias is not None:
+                product = quantized_product(replace(bare, bias=None), x, scale, layer.y, None)
+            if isinstance(product, str):
+                self.reasons.setdefault(layer, product)
                 yield layer
                 continue
-            found[0].nodes = layer.nodes
-            self.reasons[found[0]] = self.reasons.get(layer, _NOT_QUANTIZED)
-            self._inherit(found[0], [], [layer.x])
-            yield from found
-
-    def _to_float(self, layer: Affine) -> list[Layer] | str:
-        """A product of integers with float32 results and the layers behind it, or the reason why there is none.
-
-        A bias that is no multiple of the scale of the sums is added to their results. So are activations that are not a
-        clamp.
-        """
-        x, scale = self.integers[layer.x]
-        added, activation = None, layer.activation
-        product = quantized_product(layer, x, scale, layer.y, None)
-        if product == BETWEEN_STEPS:
-            added = layer.bias
-            product = quantized_product(replace(layer, bias=None, activation=LINEAR), x, scale, layer.y, None)
-        if isinstance(product, str):
-            return product
-        layers: list[Layer] = [product]
-        own: dict[str, Any] = {"name": layer.name, "rules": layer.rules, "outputs": [layer.y]}
-        if added is not None:
-            layers.append(Binary(function="Add", constant=added, inputs=[layer.y], **own))
-        if product.activation != activation:
-            layers.append(ActivationLayer(activation=activation, inputs=[layer.y], **own))
-        for first, second in pairwise(layers):
-            between = Value(f"{layer.y.name}'", layer.y.dtype, layer.y.shape)
-            first.outputs, second.inputs = [between], [between]
-        return layers
+            product.nodes = layer.nodes
+            self.reasons[product] = self.reasons.get(layer, _NOT_QUANTIZED)
+            self._inherit(product, [], [layer.x])
+            if bias is not None:
+                yield (added := constant(bias, f"{layer.y.name}/bias"))
+                product.inputs.append(added.y)
+            yield from _with_epilogue(product, layer)
 
     def _drop_unread(self) -> None:
         """Removes layers that were replaced, and constants that only these read."""
@@ -389,3 +373,24 @@ class _Pass:
             return _NOT_QUANTIZED if whole else _ONE_IS_FLOAT
         found = self._form(layer, layer.y, known[0][1]) if whole else None
         return _NOT_QUANTIZED if isinstance(found, list) else found or f"{layer.kind} has no form on integers"
+
+
+def _with_epilogue(product: QuantizedProduct, layer: Affine) -> list[Layer]:
+    """The product with float32 results in the place of ``layer``, and what it cannot do itself: the sum with a residual
+    connection, a PReLU, or an activation that is not a clamp.
+    """
+    steps: list[Layer] = [product]
+    own: dict[str, Any] = {"name": layer.name, "anchor": layer.anchor, "rules": layer.rules, "outputs": [layer.y]}
+    activation = LINEAR if product.activation == layer.activation else layer.activation
+    if layer.residual is not None:
+        function = "AddRelu" if activation == Activation("relu") else "Add"
+        steps.append(Binary(function=function, inputs=[layer.y, layer.residual], **own))
+        activation = LINEAR if function == "AddRelu" else activation
+    if layer.slopes is not None:
+        steps.append(Binary(function="PRelu", constant=layer.slopes, inputs=[layer.y], **own))
+    if not activation.is_linear:
+        steps.append(ActivationLayer(activation=activation, inputs=[layer.y], **own))
+    for number, (first, second) in enumerate(pairwise(steps)):
+        between = Value(f"{layer.y.name}/{number}", layer.y.dtype, layer.y.shape)
+        first.outputs, second.inputs = [between], [between, *second.inputs[1:]]
+    return steps

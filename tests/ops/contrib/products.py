@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.ops.nodes import Node, const, floats, integers, node, symbolic
+from tests.ops.nodes import Node, const, floats, node, symbolic
 
 IMAGES = symbolic(floats(2, 3, 7, 6), 0)
 LAST = symbolic(floats(2, 7, 6, 3), 0)
@@ -19,25 +19,6 @@ def channels_last_conv(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> n
     """The convolution with strides 2 and 1 of a channels-last x, which ONNX Runtime lacks on CPUs."""
     windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (3, 3), axis=(1, 2))[:, ::2]
     return (np.einsum("nhwcij,fcij->nhwf", windows, kernel) + bias).astype(np.float32)
-
-
-def packed(k: int, n: int, bits: int, block: int, zeros: str | None = None, **attributes: int) -> Node:
-    """A product with random weights of a few bits; ``zeros`` are packed, floats or absent."""
-    blocks = -(-k // block)
-    packed_zeros = integers(n, -(-blocks * bits // 8), low=0, high=256, seed=6, dtype="uint8")
-    given = {"packed": const(packed_zeros, "uint8"), "floats": const(np.abs(floats(n, blocks)) * 4, "float32")}
-    return node(
-        "com.microsoft:MatMulNBits",
-        symbolic(floats(2, 3, k), 0),
-        const(integers(n, blocks, block * bits // 8, low=0, high=256, dtype="uint8"), "uint8"),
-        const(np.abs(floats(n, blocks, seed=4)) / 20, "float32"),
-        *([] if zeros is None else [given[zeros]]),
-        K=k,
-        N=n,
-        bits=bits,
-        block_size=block,
-        **attributes,
-    )
 
 
 CASES: dict[str, Node] = {
@@ -108,9 +89,4 @@ CASES: dict[str, Node] = {
         beta=2.0,
         transB=1,
     ),
-    "four_bits": packed(32, 5, 4, 16),
-    "four_bits_with_a_part_of_a_block": packed(40, 5, 4, 16, "packed"),
-    "four_bits_with_float_zeros": packed(64, 3, 4, 32, "floats"),
-    "eight_bits": packed(32, 3, 8, 16, "packed"),
-    "two_bits": packed(32, 3, 2, 16),
 }

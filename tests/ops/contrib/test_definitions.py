@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.ops.conftest import Results
-from tests.ops.contrib import activation, attention, normalization, products, quantized, recurrent, shape
+from tests.ops.contrib import activation, attention, blocks, normalization, products, quantized, recurrent, shape
 from tests.ops.contrib.merged import Merged, check_definition
 from tests.ops.nodes import check_node, named
 
 DEFINITIONS = {
     "activation": activation.CASES,
     "attention": attention.CASES,
+    "blocks": blocks.CASES,
     "normalization": normalization.CASES,
     "products": products.CASES,
     "quantized": quantized.CASES,

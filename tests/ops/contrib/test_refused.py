@@ -92,11 +92,42 @@ def test_a_scale_that_integers_cannot_have(op: str, scale: float, tmp_path: Path
     assert f"its scale `?` is {np.float32(scale):g}, but must be a positive, normal number" in found.unmatched[0].reason
 
 
-def test_scales_of_blocks_must_be_finite(tmp_path: Path) -> None:
-    weights = {"w": np.zeros((6, 1, 8), np.uint8), "s": np.full(6, np.inf, np.float32)}
-    node = contrib("MatMulNBits", ["x", "w", "s"], K=6, N=6, bits=4, block_size=16)
-    found, _ = match_layers(open_onnx(save(graph([node], X, Y, weights), tmp_path / "model.onnx")))
-    assert "its scales are not all finite" in found.unmatched[0].reason
+W, S = np.zeros((6, 1, 8), np.uint8), np.ones((6, 1), np.float32)
+N_BITS = {"K": 6, "N": 6, "bits": 4, "block_size": 16}
+FOUR = {"K": 6, "N": 6, "block_size": 16, "quant_type": 1}
+BLOCKS: dict[str, tuple[onnx.NodeProto, dict[str, np.ndarray], str]] = {
+    "scales": (contrib("MatMulNBits", ["x", "w", "s"], **N_BITS), {"s": S * np.inf}, "are not all finite"),
+    "zeros": (contrib("MatMulNBits", ["x", "w", "s", "z"], **N_BITS), {"z": S * np.nan}, "are not all finite"),
+    "integers": (
+        contrib("MatMulNBits", ["x", "w", "s"], **N_BITS),
+        {"w": W.view(np.int8)},
+        "but must be uint8",
+    ),
+    "bytes": (contrib("MatMulNBits", ["x", "w", "s"], **N_BITS), {"w": W[..., 1:]}, "has 42 elements, but"),
+    "number_of_scales": (contrib("MatMulNBits", ["x", "w", "s"], **N_BITS), {"s": S[1:]}, "has 5 elements, but"),
+    "no_block": (contrib("MatMulNBits", ["x", "w", "s"], **{**N_BITS, "block_size": 0}), {}, "must be positive"),
+    "format": (contrib("MatMulBnb4", ["x", "w", "s"], **{**FOUR, "quant_type": 2}), {}, "0 for FP4, 1 for NF4"),
+    "factors": (
+        contrib("MatMulBnb4", ["x", "w", "s"], **FOUR),
+        {"w": W.reshape(-1)[:18]},
+        "has 6 elements, but",
+    ),
+    "rank_of_scales": (
+        contrib("GatherBlockQuantized", ["w", "i", "s"]),
+        {"w": W[:, 0], "s": S[0]},
+        "of shape [1], but its table has blocks of shape [6, 1]",
+    ),
+    "quantized_axis": (contrib("GatherBlockQuantized", ["w", "i", "s"], quantize_axis=3), {}, "axis 3 does not exist"),
+}
+"""Weights in blocks that do not fit the attributes."""
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_weights_in_blocks(name: str, tmp_path: Path) -> None:
+    item, arrays, reason = BLOCKS[name]
+    weights = {"w": W, "s": S, "z": S, "i": np.zeros(3, np.int64)} | arrays
+    found, _ = match_layers(open_onnx(save(graph([item], X, Y, weights), tmp_path / "model.onnx")))
+    assert reason in found.unmatched[0].reason
 
 
 def test_what_a_definition_needs_is_named(tmp_path: Path) -> None:

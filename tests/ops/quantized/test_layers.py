@@ -11,7 +11,7 @@ import pytest
 from tests.ops.conftest import Results
 from tests.ops.contrib.merged import Merged
 from tests.ops.nodes import check_node, floats, integers, named
-from tests.ops.quantized import dynamic
+from tests.ops.quantized import dynamic, trained
 from tests.ops.quantized.qdq import Graph, Quantized, packed_int4, quantized, small, weights
 from tf2rust.conversion import match_layers
 from tf2rust.source import Source
@@ -118,6 +118,15 @@ def _one_block(g: Quantized) -> str:
     scales = g.constant(EACH.reshape(1, 6), "float32")
     kernel = g.op("DequantizeLinear", g.constant(weights(10, 6), "int8"), scales, axis=0, block_size=1 << 40)
     return g.quantize(g.op("MatMul", g.real(ROWS), kernel), 0.4, 120)
+
+
+def _signed_blocks(g: Quantized) -> str:
+    """A kernel whose blocks have scales of both signs, and one of zeros."""
+    scales = floats(4, 6) / 50
+    scales[0, 0] = 0
+    constants = (g.constant(weights(10, 6), "int8"), g.constant(scales, "float32"))
+    kernel = g.op("DequantizeLinear", *constants, block_size=3, axis=0)
+    return g.op("MatMul", g.input(floats(3, 5, 10)), kernel)
 
 
 def _unsigned_kernel(g: Quantized) -> str:
@@ -275,7 +284,8 @@ GRAPHS: dict[str, Graph] = {
     "dense_int4": quantized("QuantizedDense", _int4, 21),
     "one_block": quantized("QuantizedDense", _one_block, 21),
     "dense_wide_kernel": quantized("QuantizedDense QuantizedDense", _wide_dense, QuantizedDense="its result is not"),
-    "dense_float_result": quantized("QuantizedDense Add Activation", _float_end, QuantizedDense="its result is not"),
+    "signed_blocks": quantized("Dense", _signed_blocks, 21),
+    "dense_float_result": quantized("QuantizedDense", _float_end, QuantizedDense="its result is not"),
     **{
         f"float_{op.lower()}": quantized(
             f"Transpose QuantizedDense{own} QuantizedConv2D{own} Transpose",
@@ -287,7 +297,7 @@ GRAPHS: dict[str, Graph] = {
     },
     "dense_saturated": quantized("QuantizedDense", dense(step=0.001)),
     "dense_bias_between_steps": quantized(
-        "QuantizedDense Add QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
+        "QuantizedDense QuantizeLinear", _float_bias, QuantizedDense="its bias is not a multiple"
     ),
     "embedding": quantized("Embedding QuantizedDense", _embedding()),
     "embedding_of_floats_too": quantized(
@@ -364,6 +374,7 @@ GRAPHS: dict[str, Graph] = {
         QuantizedConv2D="its result is also read",
     ),
     **dynamic.GRAPHS,
+    **trained.GRAPHS,
 }
 
 

@@ -102,6 +102,7 @@ REFUSED = {
     "blocks, one too many": (blocks(0.1 * np.ones((3, 6)), 5), "scales of shape [3, 6] for numbers of shape [10, 6]"),
     "blocks, another axis": (blocks(0.1 * np.ones((2, 5)), 5), "one for every 5 elements along axis 0"),
     "blocks, one rank less": (blocks(0.1 * np.ones(6), 5), "one for every 5 elements along axis 0"),
+    "blocks, infinite": (blocks(np.full((2, 6), np.inf), 5), "is inf, but must be finite"),
     "operator, three biases for six filters": (
         by_operator(0, 0.02, bias=3),
         "its bias has shape [3], but needs one",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,18 @@ class Affine(Layer):
         """The dtype of both operands of the product, as a parameter, if it is not float32."""
         return {"precision": ROUNDED} if self.rounds else {}
 
-    def scaled_kernel(self, factors: np.ndarray) -> np.ndarray:
-        """The kernel with every output channel multiplied by its factor."""
-        return np.asarray(self.kernel.astype(np.float64) * factors)
+    def scaled_kernel(self, factors: np.ndarray) -> dict[str, Any]:
+        """The kernel and its scales with every output channel multiplied by its factor.
+
+        A kernel that was dequantized stays integers times scales, so that layers on integers can still take it.
+        """
+        if self.scales is not None:
+            scales = _f32(self.scales * factors.astype(np.float64))
+            with np.errstate(all="ignore"):
+                integers = np.rint(self.kernel / self.scales)
+            if np.array_equal(integers * self.scales, self.kernel):
+                return {"kernel": _f32(integers * scales), "scales": scales}
+        return {"kernel": _f32(self.kernel.astype(np.float64) * factors), "scales": None}
 
     @property
     def residual(self) -> Value | None:
@@ -112,11 +122,11 @@ class Affine(Layer):
         if self.bias is None and consumer.function == "Add" and consumer.constant.size == summand.size:
             # A sum would be a copy, which is no longer known to be the model's own array.
             return replace(self, bias=consumer.constant.reshape(-1))
-        kernel = self.kernel if (factor == 1).all() else _f32(self.scaled_kernel(factor))
+        scaled = {} if (factor == 1).all() else self.scaled_kernel(factor)
         if self.bias is None and not summand.any() and np.signbit(summand).all():
-            return replace(self, kernel=kernel)  # a factor alone; a bias of zeros is one, which may be trained further
+            return replace(self, **scaled)  # a factor alone; a bias of zeros is one, which may be trained further
         bias = 0.0 if self.bias is None else self.bias.astype(np.float64)
-        return replace(self, kernel=kernel, bias=_f32(bias * factor + summand))
+        return replace(self, **scaled, bias=_f32(bias * factor + summand))
 
     def _onto(self, consumer: Binary) -> Layer | None:
         """The layer with the consumer's other operand as its residual input."""
@@ -156,7 +166,7 @@ class Affine(Layer):
                 return None
             made.bias = _f32(moved if self.bias is None else self.bias.astype(np.float64) + moved)
         if (factor != 1).any():
-            made.kernel = _f32(self.scaled_input(factor))
+            made.kernel, made.scales = _f32(self.scaled_input(factor)), None
         return made
 
     def scaled_input(self, factors: np.ndarray) -> np.ndarray:

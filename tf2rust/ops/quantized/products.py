@@ -68,7 +68,7 @@ class IntegerProduct(Layer):
 
 @dataclass(eq=False, kw_only=True)
 class QuantizedProduct(IntegerProduct):
-    """A product to 8-bit integers or, without ``y_zero_point``, to float32.
+    """A product to 8-bit integers or, without ``y_zero_point``, to float32. A second input is a bias in float32.
 
     ``kernel`` has the axes of the float layer's, ``bias`` and ``multipliers`` one number per channel of y.
     """
@@ -101,7 +101,8 @@ class QuantizedProduct(IntegerProduct):
         return Matrices()
 
     def is_batch_independent(self, batched: Sequence[bool]) -> bool:
-        return self.keeps_batch(batched) and self.x.rank > 1
+        whole = batched[0] and not any(batched[1:]) and self.x.shape[:1] == self.y.shape[:1]
+        return whole and self.x.rank > 1
 
 
 @dataclass(eq=False, kw_only=True)
@@ -182,7 +183,8 @@ def quantized_product(
     if not np.isfinite(steps).all():
         return "its bias is infinite or NaN"
     own, rest = np.rint(steps), np.abs(steps - np.rint(steps))
-    largest = _LARGEST_REST if y_scale is None else _LARGEST_REST * np.maximum(1, 1 / multipliers.astype(np.float64))
+    ratios = 1 / np.abs(multipliers.astype(np.float64))
+    largest = _LARGEST_REST if y_scale is None else _LARGEST_REST * np.maximum(1, ratios)
     if not (rest <= largest + _ROUNDING * np.abs(own)).all():
         return BETWEEN_STEPS
     axes = tuple(range(kernel.ndim - 1))
@@ -217,7 +219,8 @@ def integers_of(numbers: np.ndarray, scales: np.ndarray) -> np.ndarray | None:
     """
     if scales.size != numbers.shape[-1]:
         return None
-    integers = np.rint(numbers / scales)
+    with np.errstate(all="ignore"):
+        integers = np.rint(numbers / scales)
     if not (np.abs(integers) <= LARGEST_BYTE).all() or not np.array_equal(integers * scales, numbers):
         return None
     return np.ascontiguousarray(integers.astype(np.int32))

@@ -87,15 +87,18 @@ def _dequantize_linear(node: Node, infos: ValueInfos) -> Sequence[ValueInfo]:
     dtype = node.attr("output_dtype", 0)
     found = ir.DataType(dtype).numpy().name if dtype else infos.dtype(node.operand(1))
     _check_lengths(node, infos)
-    check_parameters(infos, node.operand(1), node.input(2), infos.dtype(node.x))
+    in_blocks = bool(node.attr("block_size", 0)) and infos.const(node.x) is not None
+    check_parameters(infos, node.operand(1), node.input(2), infos.dtype(node.x), in_blocks=in_blocks)
     return [ValueInfo(found, infos.shape(node.x))]
 
 
-def check_parameters(infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | None, dtype: str) -> None:
-    """Raises InferenceError if a scale is not a positive, normal number, or if the zero points do not match the scales
-    or the quantized ``dtype``.
+def check_parameters(
+    infos: ValueInfos, scale: ir.Value, zero_point: ir.Value | None, dtype: str, *, in_blocks: bool = False
+) -> None:
+    """Raises InferenceError if a scale is not a positive, normal number or, ``in_blocks``, not finite, or if the zero
+    points do not match the scales or the quantized ``dtype``.
     """
-    check_scales(infos, scale)
+    check_scales(infos, scale, in_blocks=in_blocks)
     if zero_point is None:
         return
     check_dtype(infos, zero_point, dtype)
@@ -116,17 +119,21 @@ def check_dtype(infos: ValueInfos, zero_point: ir.Value, dtype: str) -> None:
         )
 
 
-def check_scales(infos: ValueInfos, scale: ir.Value) -> None:
-    """Raises InferenceError if a constant scale is not a positive, normal number."""
+def check_scales(infos: ValueInfos, scale: ir.Value, *, in_blocks: bool = False) -> None:
+    """Raises InferenceError if a constant scale is not a positive, normal number.
+
+    Scales of weights ``in_blocks`` only have to be finite: quantizers divide the number of the largest magnitude by the
+    least integer, so that its scale is negative if the number is positive, and 0 for a block of zeros.
+    """
     scales = infos.const(scale)
     if scales is None or scales.dtype.kind != "f":
         return
-    usable = np.isfinite(scales) & (scales >= np.finfo(scales.dtype).tiny)
+    usable, wanted = np.isfinite(scales), "finite"
+    if not in_blocks:
+        usable, wanted = usable & (scales >= np.finfo(scales.dtype).tiny), "a positive, normal number"
     if not usable.all():
         bad = scales[~usable].reshape(-1)[0]
-        raise InferenceError(
-            f"its scale `{scale.name}` is {bad:g}, but must be a positive, normal number; quantize the model again"
-        )
+        raise InferenceError(f"its scale `{scale.name}` is {bad:g}, but must be {wanted}; quantize the model again")
 
 
 def _check_lengths(node: Node, infos: ValueInfos) -> None:

@@ -116,7 +116,9 @@ def _(layer: QuantizedProduct, site: Site) -> Expr:
     if layer.is_requantized:
         return called.method("run", CX, *site.inputs, *site.outputs)
     bounds = array([rust_f32(bound) for bound in layer.activation.bounds or ()])
-    return called.method("run_f32", CX, *site.inputs, some(None), bounds, *site.outputs)
+    x, *bias = site.inputs
+    given = bias[0].method("as_slice").tried() if bias else None
+    return called.method("run_f32", CX, x, some(given), bounds, *site.outputs)
 
 
 @layer_field.register

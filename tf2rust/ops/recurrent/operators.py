@@ -196,6 +196,8 @@ def _quantized_kernels(m: Match, node: Node, infos: ValueInfos) -> list[_Kernels
         directions, rows, columns = array.shape
         if scale.shape not in ((directions,), (directions, columns)) or scale.shape != zero.shape:
             return m.reject("its kernels do not have one scale and zero point per direction, or one per column", node)
+        if not np.isfinite(scale).all():
+            return m.reject("its scales are not all finite; quantize the model again", node)
         kernel = centered(array, zero.reshape(directions, 1, -1))
         if kernel is None:
             return m.reject("its kernels minus their zero points do not fit in int8", node)
