@@ -29,7 +29,7 @@ const fn mr<S: Simd, T: MulAdd>() -> usize {
 
 /// The rows of the next register tile, at most `most`, if `left` rows are left.
 #[inline(always)]
-pub(super) const fn tile_height(left: usize, most: usize) -> usize {
+pub(crate) const fn tile_height(left: usize, most: usize) -> usize {
     if left >= 2 * most {
         most
     } else if left > most {
@@ -58,7 +58,7 @@ macro_rules! with_height {
         }
     };
 }
-pub(super) use with_height;
+pub(crate) use with_height;
 
 /// Whether register tiles of one panel, or half of one, have twice as many rows: if that many sums fit the registers.
 const fn is_tall<S: Simd, T: MulAdd>(half: bool) -> bool {
