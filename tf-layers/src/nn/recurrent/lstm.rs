@@ -120,10 +120,10 @@ impl<'w> Lstm<'w> {
                     } else {
                         (None, Some(RowMajor { data: part(z, at * gates..), stride: steps * gates }))
                     };
-                    let (products, sequence) = ([inputs, Some(states)], &sequence);
+                    let sequence = &sequence;
                     // As in `recur`.
                     let reverse = step % 2 == 1;
-                    isa.run(Step { products, start, sequence, at, reverse, h, next, c });
+                    isa.run(Step { inputs, states, start, sequence, at, reverse, h, next, c });
                     swap(&mut h, &mut next);
                 }
                 sequence.emit(step, h, y);
