@@ -8,6 +8,7 @@ use tf_layers::gemm::Matrix;
 use tf_layers::nn::{
     Activation, Direction, DynamicCell, DynamicRecurrence, DynamicWeights, Gru, Lstm, States,
 };
+use tf_layers::tensor::View;
 
 fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + (-x).exp())
@@ -22,41 +23,77 @@ fn wide(x: &[f32]) -> Vec<f64> {
     x.iter().map(|&x| f64::from(x)).collect()
 }
 
+/// The results of an LSTM after all steps; its last results and its last states h and c.
+fn lstm_reference(
+    [batch, steps, input, units]: [usize; 4],
+    reverse: bool,
+    mask: Option<&[bool]>,
+    x: &[f32],
+    [w, u, b]: [&[f32]; 3],
+    initial: Option<[&[f32]; 2]>,
+) -> (Vec<f64>, [Vec<f64>; 3]) {
+    let n = 4 * units;
+    let (mut sequence, mut last) = (vec![0.0; batch * steps * units], [const { Vec::new() }; 3]);
+    for sample in 0..batch {
+        let state = |i: usize| {
+            initial.map_or(vec![0.0; units], |initial| wide(&initial[i][sample * units..][..units]))
+        };
+        let (mut h, mut c) = (state(0), state(1));
+        // Under a mask, the result before the first step that is taken is 0.
+        let mut y = if mask.is_some() { vec![0.0; units] } else { h.clone() };
+        for step in 0..steps {
+            let at = sample * steps + if reverse { steps - 1 - step } else { step };
+            if mask.is_none_or(|mask| mask[at]) {
+                let x = wide(&x[at * input..][..input]);
+                let z: Vec<f64> =
+                    (0..n).map(|j| product(&x, w, n, j) + product(&h, u, n, j) + f64::from(b[j])).collect();
+                for j in 0..units {
+                    c[j] = sigmoid(z[units + j]) * c[j] + sigmoid(z[j]) * z[2 * units + j].tanh();
+                    h[j] = sigmoid(z[3 * units + j]) * c[j].tanh();
+                }
+                y.clone_from(&h);
+            }
+            sequence[at * units..][..units].copy_from_slice(&y);
+        }
+        for (last, of_sample) in last.iter_mut().zip([y, h, c]) {
+            last.extend(of_sample);
+        }
+    }
+    (sequence, last)
+}
+
 #[test]
 fn lstm() {
     let mut rng = Rng::new(6);
-    for (batch, steps, input, units) in
-        [(1, 1, 1, 1), (2, 3, 5, 7), (1, 5, 3, 48), (7, 2, 20, 33), (0, 2, 3, 4), (2, 0, 3, 4)]
-    {
-        for (reverse, sequences, with_states) in
-            [(false, false, false), (false, true, true), (true, false, true), (true, true, false)]
-        {
+    for (batch, steps, input, units) in [
+        (1, 1, 1, 1),
+        (2, 3, 5, 7),
+        (1, 5, 3, 48),
+        (3, 4, 5, 16),
+        (7, 2, 20, 33),
+        (13, 4, 5, 32),
+        (6, 3, 0, 16),
+        (0, 2, 3, 4),
+        (2, 0, 3, 4),
+    ] {
+        for (reverse, sequences, with_states, masked) in [
+            (false, false, false, false),
+            (false, true, true, true),
+            (true, false, true, false),
+            (true, true, false, true),
+            (false, false, false, true),
+        ] {
             let n = 4 * units;
+            // Some samples skip all steps.
+            let mask: Vec<bool> = (0..batch * steps).map(|i| i % 3 == 0 && i / steps % 4 > 0).collect();
+            let mask = masked.then_some(&mask[..]);
             let (w, u, b) = (rng.vec(input * n), rng.vec(units * n), rng.vec(n));
             let x = rng.vec(batch * steps * input);
             let (h0, c0) = (rng.vec(batch * units), rng.vec(batch * units));
-            let mut sequence = vec![0.0; batch * steps * units];
-            let (mut last_h, mut last_c) = (Vec::new(), Vec::new());
-            for sample in 0..batch {
-                let state = |s: &[f32]| {
-                    if with_states { wide(&s[sample * units..][..units]) } else { vec![0.0; units] }
-                };
-                let (mut h, mut c) = (state(&h0), state(&c0));
-                for step in 0..steps {
-                    let at = if reverse { steps - 1 - step } else { step };
-                    let x = wide(&x[(sample * steps + at) * input..][..input]);
-                    let z: Vec<f64> = (0..n)
-                        .map(|j| product(&x, &w, n, j) + product(&h, &u, n, j) + f64::from(b[j]))
-                        .collect();
-                    for j in 0..units {
-                        c[j] = sigmoid(z[units + j]) * c[j] + sigmoid(z[j]) * z[2 * units + j].tanh();
-                        h[j] = sigmoid(z[3 * units + j]) * c[j].tanh();
-                        sequence[(sample * steps + at) * units + j] = h[j];
-                    }
-                }
-                last_h.extend(h);
-                last_c.extend(c);
-            }
+            let initial = with_states.then_some([&h0[..], &c0]);
+            let weights = [&w[..], &u, &b];
+            let (sequence, [last_y, last_h, last_c]) =
+                lstm_reference([batch, steps, input, units], reverse, mask, &x, weights, initial);
             let (w, u) = (packed(&w, 1, input, n), packed(&u, 1, units, n));
             let layer = Lstm {
                 kernel: Matrix::new(&w, 1, input, n).unwrap(),
@@ -69,14 +106,16 @@ fn lstm() {
                 direction: if reverse { Direction::Reverse } else { Direction::Forward },
             };
             for isa in isas() {
-                let context = format!("{isa:?} {batch} {steps} {input} {units} {reverse} {sequences}");
-                let expected = if sequences { &sequence } else { &last_h };
+                let context =
+                    format!("{isa:?} {batch} {steps} {input} {units} {reverse} {sequences} {masked}");
+                let expected = if sequences { &sequence } else { &last_y };
                 let mut y = vec![f32::NAN; expected.len()];
                 let (mut h, mut c) = (vec![f32::NAN; batch * units], vec![f32::NAN; batch * units]);
                 let (x, state) = (view(&x, [batch, steps, input]), [batch, units]);
                 let initial =
                     if with_states { [Some(view(&h0, state)), Some(view(&c0, state))] } else { [None; 2] };
-                let states = States { initial, ..States::default() };
+                let mask = mask.map(|mask| View::new(mask, [batch, steps]).unwrap());
+                let states = States { initial, mask, ..States::default() };
                 let (to_h, to_c) = (Some(view_mut(&mut h, state)), Some(view_mut(&mut c, state)));
                 on(isa, |cx| {
                     if sequences {

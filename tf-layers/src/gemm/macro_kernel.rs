@@ -18,6 +18,11 @@ use crate::simd::{
 const L1_BYTES: usize = 32 * 1024;
 /// Bytes of a block of A, MC × KC, that stays in the level-2 cache while B streams by.
 const L2_BYTES: usize = 192 * 1024;
+/// KC, if the level-2 cache is so fast that a strip of B need not stay in the level-1 cache. C is then read and written fewer
+/// times.
+const DEEP_KC: usize = MAX_SEGMENT;
+/// As `L2_BYTES`, for a level-2 cache of 2 MiB.
+const DEEP_L2_BYTES: usize = 512 * 1024;
 /// With at most this many register tiles of rows, each element of B is used too few times to block for the caches or to
 /// prefetch.
 const FEW_TILES: usize = 4;
@@ -29,7 +34,7 @@ const fn mr<S: Simd, T: MulAdd>() -> usize {
 
 /// The rows of the next register tile, at most `most`, if `left` rows are left.
 #[inline(always)]
-pub(super) const fn tile_height(left: usize, most: usize) -> usize {
+pub(crate) const fn tile_height(left: usize, most: usize) -> usize {
     if left >= 2 * most {
         most
     } else if left > most {
@@ -58,7 +63,7 @@ macro_rules! with_height {
         }
     };
 }
-pub(super) use with_height;
+pub(crate) use with_height;
 
 /// Whether register tiles of one panel, or half of one, have twice as many rows: if that many sums fit the registers.
 const fn is_tall<S: Simd, T: MulAdd>(half: bool) -> bool {
@@ -86,7 +91,7 @@ pub(super) fn multiply<T: MulAdd, E: Epilogue<T::Acc>>(
     {
         return tiles.run(super::tiles::TileKernel { tiles, product, a, m, gemm, c });
     }
-    isa.run(MacroKernel { a, m, gemm, c });
+    isa.run(MacroKernel { a, m, gemm, c, deep: isa.has_fast_l2() });
 }
 
 /// A product on one thread.
@@ -96,6 +101,8 @@ struct MacroKernel<'r, 'a, T: MulAdd, E: Epilogue<T::Acc>> {
     m: usize,
     gemm: Gemm<'a, T, E>,
     c: &'a mut [E::Output],
+    /// Whether blocks are as deep as a fast level-2 cache allows.
+    deep: bool,
 }
 
 impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
@@ -108,8 +115,8 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
         // Hides the operands from the compiler, which would otherwise hoist work that only some tile heights need to
         // the front of every product, small ones included. They are read through references for the same reason:
         // copies of all fields would be spilled.
-        let Self { a, m, gemm, c } = black_box(&mut self);
-        let m = *m;
+        let Self { a, m, gemm, c, deep } = black_box(&mut self);
+        let (m, (least, l2)) = (*m, if *deep { (DEEP_KC, DEEP_L2_BYTES) } else { (0, L2_BYTES) });
         if const { T::BYTES && S::WIDENS } && m >= FEW_ROWS {
             let mc = (L2_BYTES / gemm.k.max(UNSPLIT_K)).next_multiple_of(MAX_MR);
             return Wide::new(s, gemm).run(s, a, m, mc, c);
@@ -120,11 +127,11 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
                 // A strip needs all of k. Other products take blocks of whole steps.
                 _ if const { T::STRIPS } => {
                     let columns = nr::<S, T, E>().min(gemm.n.next_multiple_of(PANEL));
-                    L1_BYTES / (columns * size_of::<T::B>())
+                    least.max(L1_BYTES / (columns * size_of::<T::B>()))
                 }
                 _ => L1_BYTES / (nr::<S, T, E>() * size_of::<T::B>()),
             };
-            (kc, (L2_BYTES / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(mr::<S, T>()))
+            (kc, (l2 / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(mr::<S, T>()))
         } else {
             (MAX_SEGMENT, m)
         };

@@ -30,6 +30,7 @@ use core::ops::Range;
 
 pub(crate) use epilogue::{Epilogue, Linear, Rectifier, Scaled};
 pub(crate) use lhs::{Lhs, RowMajor};
+pub(crate) use macro_kernel::{tile_height, with_height};
 pub(crate) use matrix::sealed::Packed;
 pub use matrix::{Matrix, RoundingMatrix, ScaledMatrix, Weight};
 pub(crate) use pack::{pack_b, packed_len};

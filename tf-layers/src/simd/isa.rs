@@ -201,6 +201,17 @@ impl Isa {
         unsafe { super::Tiles::new(found) }
     }
 
+    /// Whether the level-2 cache has 2 MiB and delivers a row of four panels in the time that a register tile takes to multiply
+    /// it. So it is on all processors with tile registers.
+    #[must_use]
+    pub(crate) const fn has_fast_l2(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Amx => true,
+            _ => false,
+        }
+    }
+
     /// Whether it multiplies pairs of `BF16`. Kernels that do so run on [`Portable`] otherwise.
     #[must_use]
     pub(crate) const fn has_bf16(self) -> bool {

@@ -1,15 +1,18 @@
 //! Long short-term memory.
 
+mod step;
+
 use core::mem::swap;
 
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, require};
-use crate::gemm::Matrix;
+use crate::gemm::{Matrix, RowMajor};
 use crate::math::{gate_denominator, tanh_fraction};
 use crate::nn::Activation;
 use crate::nn::recurrent::{Direction, Results, Sequence, finish};
-use crate::simd::{F32, Isa, Kernel, PANEL, Prefetch, Segment, Simd, accumulate};
+use crate::simd::{Isa, Kernel, MAX_MR, Simd};
 use crate::tensor::{Buffer, add, len};
+use step::{Product, Step};
 
 /// Long short-term memory with Keras' gates: i = σ(xWᵢ + hUᵢ + bᵢ), f and o likewise, c ← f·c + i·act(xW꜀ + hU꜀ + b꜀),
 /// h ← o·act(c).
@@ -87,6 +90,10 @@ impl<'w> Lstm<'w> {
         check_bias(self.bias, gates)?;
         self.activation.check_elementwise()?;
         self.recurrent_activation.check_elementwise()?;
+        let in_one_pass = Step::suits(self);
+        // Whole register tiles of samples multiply the inputs of a step together with the states.
+        let multiplies_inputs = in_one_pass && batch >= MAX_MR;
+        // As much memory in either case, because `Workspace::scratch_len` counts for programs without `alloc`, too.
         let inputs = len(&[batch, steps, gates])?;
         let scratch = scratch.write(add(inputs, len(&[state, 3])?)?)?;
         if state == 0 {
@@ -96,14 +103,27 @@ impl<'w> Lstm<'w> {
         let (mut h, rest) = split_mut(states, state);
         let (mut next, c) = split_mut(rest, state);
         sequence.begin([&mut *h, &mut *c], y);
-        sequence.project(isa, &self.kernel, self.bias, z);
-        if Step::suits(self, batch) {
+        if !multiplies_inputs {
+            sequence.project(isa, &self.kernel, self.bias, z);
+        }
+        if in_one_pass {
+            let rows = self.kernel.rows();
             for step in 0..steps {
                 let at = sequence.at(step);
-                if sequence.takes(0, at) {
+                if (0..batch).any(|sample| sequence.takes(sample, at)) {
+                    let states =
+                        Product { rows: RowMajor { data: h, stride: units }, matrix: &self.recurrent };
+                    let (inputs, start) = if multiplies_inputs {
+                        let x = RowMajor { data: part(sequence.x, at * rows..), stride: steps * rows };
+                        let bias = self.bias.map(|data| RowMajor { data, stride: 0 });
+                        (Some(Product { rows: x, matrix: &self.kernel }), bias)
+                    } else {
+                        (None, Some(RowMajor { data: part(z, at * gates..), stride: steps * gates }))
+                    };
+                    let sequence = &sequence;
                     // As in `recur`.
-                    let (reverse, z) = (step % 2 == 1, part(z, at * gates..));
-                    isa.run(Step { recurrent: &self.recurrent, reverse, z, h, next, c });
+                    let reverse = step % 2 == 1;
+                    isa.run(Step { inputs, states, start, sequence, at, reverse, h, next, c });
                     swap(&mut h, &mut next);
                 }
                 sequence.emit(step, h, y);
@@ -184,59 +204,4 @@ pub(super) fn cell<S: Simd>(s: S, [i, f, g, o]: [S::F32; 4], c: S::F32) -> (S::F
     let c = s.fma(s.div(s.splat(1.0), gate_denominator(s, f)), c, candidate);
     let (numerator, denominator) = tanh_fraction(s, c);
     (c, s.div(numerator, s.mul(denominator, gate_denominator(s, o))))
-}
-
-/// A step of a single sample with the usual activations: products and gates in one pass, so that the processor loads the
-/// weights of some units while it computes the gates of others.
-struct Step<'a> {
-    /// `[units, 4 · units]`, where `units` is a multiple of a panel's columns.
-    recurrent: &'a Matrix<'a>,
-    /// Whether the last units are computed first.
-    reverse: bool,
-    /// The sums of the inputs `[4 · units]`.
-    z: &'a [f32],
-    /// The state before the step, and the one after it.
-    h: &'a [f32],
-    next: &'a mut [f32],
-    c: &'a mut [f32],
-}
-
-impl Step<'_> {
-    /// Whether a layer can be computed so.
-    fn suits(layer: &Lstm<'_>, batch: usize) -> bool {
-        // A small program has one kernel for products.
-        cfg!(feature = "alloc") && batch == 1 && layer.units.is_multiple_of(PANEL) && layer.is_usual()
-    }
-}
-
-impl Kernel for Step<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let Self { recurrent, reverse, z, h, next, c } = self;
-        let (units, panels) = (h.len(), recurrent.group(0));
-        let mut row = Segment::EMPTY;
-        row.set_strided(0, h, 0, units, 1);
-        for block in 0..units / PANEL {
-            let first = PANEL * if reverse { units / PANEL - 1 - block } else { block };
-            let mut gates = [panels; 4];
-            for (gate, panel) in gates.iter_mut().enumerate() {
-                *panel = part(part(panels, (gate * units + first) * units..), ..PANEL * units);
-            }
-            let [mut sums] =
-                accumulate::<S, F32, 1, 4, false>(s, (), &row, gates, [[s.panel(0.0); 4]], Prefetch::NOTHING);
-            for (gate, sum) in sums.iter_mut().enumerate() {
-                *sum = s.panel_add(*sum, s.load_panel(part(z, gate * units + first..)));
-            }
-            let c = part_mut(part_mut(c, first..), ..PANEL);
-            let (mut new_c, mut new_h) = (s.load_panel(c), s.panel(0.0));
-            for lane in 0..PANEL / S::LANES {
-                let [i, f, g, o] = sums;
-                (new_c[lane], new_h[lane]) = cell(s, [i[lane], f[lane], g[lane], o[lane]], new_c[lane]);
-            }
-            s.store_panel(new_c, c);
-            s.store_panel(new_h, part_mut(next, first..));
-        }
-    }
 }
