@@ -11,6 +11,7 @@ import onnx
 
 from tf2rust.onnx_import.tensorflow import text
 from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.onnx_import.tensorflow.tflite_lstm import as_onnx_lstm
 from tf2rust.ops.core.inference import OWN_DOMAIN
 
 _INT32_MIN = np.iinfo(np.int32).min
@@ -259,6 +260,7 @@ _HANDLERS: dict[str, Callable[..., None]] = {
     "StringToHashBucketStrong": text.copied("num_buckets", "key"),
     "StringUpper": text.copied("encoding"),
     "TFL_GELU": _tflite_gelu,
+    "TFL_UNIDIRECTIONAL_SEQUENCE_LSTM": as_onnx_lstm,
     "UnicodeDecode": text.left_to_readers,
     "UnicodeEncode": text.unicode_split,
 }

@@ -21,6 +21,8 @@ from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 from tf2rust.onnx_import.tensorflow.tflite_dilations import with_dilations
+from tf2rust.onnx_import.tensorflow.tflite_lstm import notes_on_lstms, with_states_as_inputs
+from tf2rust.onnx_import.tensorflow.tflite_operators import check_convertible
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     check_quantization,
     with_bias_scales,
@@ -62,11 +64,12 @@ class TFLiteModel:
         dense = _rewritten(with_dense_weights, content, path)
         scaled = _rewritten(with_bias_scales, dense, path)
         floats, wide = _rewritten(with_floats, scaled, path)
-        self._for_export = _rewritten(with_dilations, wide, path)
+        _rewritten(check_convertible, wide, path)
+        self._for_export = _rewritten(with_states_as_inputs, _rewritten(with_dilations, wide, path), path)
         self.path = path
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = _rewritten(notes_on_lstms, wide, path)
         if floats is not scaled:
-            content, self.notes = floats, (_HYBRID,)
+            content, self.notes = floats, (_HYBRID, *self.notes)
         try:
             with quiet():
                 self.interpreter = library("tensorflow").lite.Interpreter(model_content=content)
@@ -109,6 +112,7 @@ class TFLiteModel:
                 for (name, _), detail in zip(self.inputs.items(), self._inputs, strict=True):
                     interpreter.resize_tensor_input(detail["index"], arrays[name].shape)
                 interpreter.allocate_tensors()
+                interpreter.reset_all_variables()
                 for name, detail in zip(self.inputs, self._inputs, strict=True):
                     interpreter.set_tensor(detail["index"], arrays[name])
                 interpreter.invoke()

@@ -1,0 +1,149 @@
+"""The fused LSTM of TFLite models, UNIDIRECTIONAL_SEQUENCE_LSTM.
+
+Its inputs are, by place:
+
+    0       x [batch, time, inputs], or [time, batch, inputs] if time_major
+    1–4     kernels [units, inputs] of the gates i, f, c, o
+    5–8     recurrent kernels [units, units]
+    9–11    peepholes
+    12–15   biases [units]
+    16–17   kernel and bias of a projection
+    18–19   hidden and cell state [batch, units], variables that the operator also writes
+    20–23   scales of a layer normalization
+
+Keras layers have no peepholes, projections or normalization. tf2onnx does not tell which inputs are missing, so that a
+model without the others is one whose operators have all inputs that its handler reads, in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tf2rust.onnx_import.tensorflow.runtime import library
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, packed, text_of, tflite_schema
+
+_X, _KERNELS, _RECURRENT, _BIASES, _STATES = (0,), (1, 2, 3, 4), (5, 6, 7, 8), (12, 13, 14, 15), (18, 19)
+_READ = (*_X, *_KERNELS, *_RECURRENT, *_BIASES, *_STATES)
+_OTHERS: Mapping[str, tuple[int, ...]] = {
+    "peepholes": (9, 10, 11),
+    "a projection": (16, 17),
+    "a layer normalization": (20, 21, 22, 23),
+}
+_ONNX_ORDER = (0, 3, 1, 2)
+"""The places of ONNX' gates i, o, f, c among TFLite's."""
+
+_KEPT = (
+    "the LSTM layers of the crate begin every call with states of zero, as in Keras, and so does the reference; a TFLite "
+    "interpreter keeps them from one call to the next unless reset_all_variables() is called."
+)
+_CLIPPED = (
+    "TFLite limits the cell states of the LSTM layers to ±{clip:g}; Keras and the crate do not, so results differ from "
+    "TFLite's where a cell state is larger, which needs sequences of more than {clip:g} steps."
+)
+
+
+def lstm_refusals(content: bytes) -> list[str]:
+    """A sentence for each LSTM of a model that has parts without an equivalent in ONNX' LSTM."""
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    return [
+        f"the TFLite operator UNIDIRECTIONAL_SEQUENCE_LSTM (tensor {_output(graph, operator)!r}) has "
+        f"{' and '.join(parts)}, which is not supported; convert the original model."
+        for graph, operator in _lstms(model)
+        if (parts := list(_unsupported(model, graph, operator)))
+    ]
+
+
+def notes_on_lstms(content: bytes) -> tuple[str, ...]:
+    """In what the LSTMs of a model differ from TFLite's."""
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    found = list(_lstms(model))
+    clips = {float(operator.builtinOptions.cellClip) for graph, operator in found if _can_clip(graph, operator)}
+    return (*((_KEPT,) if found else ()), *(_CLIPPED.format(clip=clip) for clip in sorted(clips)))
+
+
+def with_states_as_inputs(content: bytes) -> bytes:
+    """Makes the states of LSTMs inputs that the handler does not read, because tf2onnx knows no variables.
+
+    Returns ``content`` itself if there are none.
+    """
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    found = list(_lstms(model))
+    for graph, operator in found:
+        graph.inputs = np.append(graph.inputs, [operator.inputs[place] for place in _STATES]).astype(np.int32)
+    return packed(model) if found else content
+
+
+def as_onnx_lstm(graph: Any, node: Any, **_: Any) -> None:
+    """ONNX' LSTM over [time, batch, inputs], whose initial states are zero if it has no inputs for them."""
+    given = dict(zip(_READ, node.input, strict=True))
+    time_major, y, name = node.get_attr_value("time_major"), node.output[0], node.name
+    shape, dtype = graph.get_shape(y), graph.get_dtype(y)
+    units = graph.get_shape(given[_RECURRENT[0]])[0]
+    graph.remove_node(name)
+
+    def add(op: str, inputs: list[str], **attributes: Any) -> str:
+        own = library("tf2onnx.utils").make_name(name)
+        return str(graph.make_node(op, inputs, name=own, attr=attributes).output[0])
+
+    def gates(places: tuple[int, ...]) -> str:
+        return add("Concat", [given[places[gate]] for gate in _ONNX_ORDER], axis=0)
+
+    def constant(values: Any, numbers: type[np.generic]) -> str:
+        made = graph.make_const(library("tf2onnx.utils").make_name(name), np.asarray(values, numbers))
+        return str(made.output[0])
+
+    direction = constant([0], np.int64)
+    recurrent_bias = constant(np.zeros(4 * units), np.float32)
+    bias = add("Concat", [gates(_BIASES), recurrent_bias], axis=0)
+    parameters = [add("Unsqueeze", [part, direction]) for part in (gates(_KERNELS), gates(_RECURRENT), bias)]
+    x = given[0] if time_major else add("Transpose", [given[0]], perm=[1, 0, 2])
+    made = add("LSTM", [x, *parameters], hidden_size=units)
+    last, inputs, attributes = "Squeeze", [made, constant([1], np.int64)], {}
+    if not time_major:
+        last, inputs, attributes = "Transpose", [add(last, inputs)], {"perm": [1, 0, 2]}
+    graph.make_node(last, inputs, name=name, outputs=[y], shapes=[shape], dtypes=[dtype], attr=attributes)
+
+
+def _lstms(model: Any) -> Iterator[tuple[Any, Any]]:
+    """The LSTMs of a model, with the subgraphs that they are in."""
+    number = tflite_schema().BuiltinOperator.UNIDIRECTIONAL_SEQUENCE_LSTM
+    for graph in model.subgraphs:
+        for operator in graph.operators or ():
+            if builtin_number(model.operatorCodes[operator.opcodeIndex]) == number:
+                yield graph, operator
+
+
+def _output(graph: Any, operator: Any) -> str:
+    return text_of(graph.tensors[int(operator.outputs[0])].name)
+
+
+def _unsupported(model: Any, graph: Any, operator: Any) -> Iterator[str]:
+    """What the operator has beyond an LSTM of Keras, as nouns."""
+    given = {place: int(index) for place, index in enumerate(operator.inputs) if index >= 0}
+    options, activations = operator.builtinOptions, tflite_schema().ActivationFunctionType
+    if _KERNELS[0] not in given:
+        yield "an input gate that is the complement of the forget gate"
+    elif not given.keys() >= set(_READ):
+        yield "too few inputs"
+    for part, places in _OTHERS.items():
+        if given.keys() & set(places):
+            yield part
+    if options.fusedActivationFunction != activations.TANH:
+        yield "another activation than tanh"
+    if options.diagonalRecurrentTensors:
+        yield "diagonal recurrent kernels"
+    if any(place in given and not graph.tensors[given[place]].isVariable for place in _STATES):
+        yield "initial states that are no variables"
+    if graph is not model.subgraphs[0]:
+        yield "a place in a loop or a branch"
+
+
+def _can_clip(graph: Any, operator: Any) -> bool:
+    """Whether a cell state can reach the limit; a step adds at most 1 to it, in either direction."""
+    options, x = operator.builtinOptions, graph.tensors[int(operator.inputs[0])]
+    sizes = x.shape if x.shapeSignature is None else x.shapeSignature
+    steps = int(sizes[0 if options.timeMajor else 1])
+    return bool(options.cellClip > 0 and (steps < 0 or steps > options.cellClip))
