@@ -11,12 +11,17 @@ Its inputs are, by place:
     18–19   hidden and cell state [batch, units], variables that the operator also writes
     20–23   scales of a layer normalization
 
-Keras layers have no peepholes, projections or normalization. tf2onnx does not tell which inputs are missing, so that a
-model without the others is one whose operators have all inputs that its handler reads, in order.
+The layers of Keras have no peepholes, projection or normalization. Without those, an operator has all other inputs, and
+the handler knows them by their order; tf2onnx does not tell which are missing.
+
+Integers of the hidden state are written with the quantization of the last of five intermediate tensors, read by the
+next step with that of the state, and by the next operator with that of the output. TensorFlow's converter does not
+always choose the same three.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -36,32 +41,39 @@ _ONNX_ORDER = (0, 3, 1, 2)
 """The places of ONNX' gates i, o, f, c among TFLite's."""
 
 _KEPT = (
-    "the LSTM layers of the crate begin every call with states of zero, as in Keras, and so does the reference; a TFLite "
-    "interpreter keeps them from one call to the next unless reset_all_variables() is called."
+    "the LSTM layers of the crate begin every call with states of zero, as in Keras, and so does the reference; a "
+    "TFLite interpreter keeps them from one call to the next unless reset_all_variables() is called."
 )
-_CLIPPED = (
-    "TFLite limits the cell states of the LSTM layers to ±{clip:g}; Keras and the crate do not, so results differ from "
-    "TFLite's where a cell state is larger, which needs sequences of more than {clip:g} steps."
+_LIMITED = (
+    "TFLite limits the cell states of the LSTM layers to ±{limit:g}; Keras and the crate do not, so their results "
+    "differ from TFLite's where a cell state grows beyond that."
 )
+_INT16_SIZE = 1 << 15
 
 
 def lstm_refusals(content: bytes) -> list[str]:
-    """A sentence for each LSTM of a model that has parts without an equivalent in ONNX' LSTM."""
+    """A sentence for each LSTM of a model that has no equivalent in ONNX' LSTM."""
     model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
-    return [
-        f"the TFLite operator UNIDIRECTIONAL_SEQUENCE_LSTM (tensor {_output(graph, operator)!r}) has "
-        f"{' and '.join(parts)}, which is not supported; convert the original model."
-        for graph, operator in _lstms(model)
-        if (parts := list(_unsupported(model, graph, operator)))
-    ]
+    reasons = []
+    for graph, operator in _lstms(model):
+        name = f"TFLite op UNIDIRECTIONAL_SEQUENCE_LSTM (tensor {text_of(_output(graph, operator).name)!r})"
+        if parts := list(_unsupported(model, graph, operator)):
+            reasons.append(f"{name} has {' and '.join(parts)}, which is not supported; convert the original model.")
+        elif len(set(_quantizations(graph, operator))) > 1:
+            reasons.append(
+                f"{name} writes its hidden state with another scale or zero point than it is read with, so that "
+                "TFLite's own results are off; convert the original model (--quantize dynamic stores the weights in 8 "
+                "bits), or a TFLite model in float or with dynamic-range quantization."
+            )
+    return reasons
 
 
 def notes_on_lstms(content: bytes) -> tuple[str, ...]:
     """In what the LSTMs of a model differ from TFLite's."""
     model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     found = list(_lstms(model))
-    clips = {float(operator.builtinOptions.cellClip) for graph, operator in found if _can_clip(graph, operator)}
-    return (*((_KEPT,) if found else ()), *(_CLIPPED.format(clip=clip) for clip in sorted(clips)))
+    limits = {limit for graph, operator in found if (limit := _limit(graph, operator)) < _steps(graph, operator)}
+    return (*((_KEPT,) if found else ()), *(_LIMITED.format(limit=limit) for limit in sorted(limits)))
 
 
 def with_states_as_inputs(content: bytes) -> bytes:
@@ -116,8 +128,17 @@ def _lstms(model: Any) -> Iterator[tuple[Any, Any]]:
                 yield graph, operator
 
 
-def _output(graph: Any, operator: Any) -> str:
-    return text_of(graph.tensors[int(operator.outputs[0])].name)
+def _output(graph: Any, operator: Any) -> Any:
+    return graph.tensors[int(operator.outputs[0])]
+
+
+def _quantizations(graph: Any, operator: Any) -> Iterator[tuple[float, int]]:
+    """The scales and zero points of the hidden state; none if it is a float."""
+    if _output(graph, operator).type == tflite_schema().TensorType.FLOAT32:
+        return
+    for index in (operator.intermediates[-1], operator.inputs[_STATES[0]], operator.outputs[0]):
+        quantization = graph.tensors[int(index)].quantization
+        yield float(quantization.scale[0]), int(quantization.zeroPoint[0])
 
 
 def _unsupported(model: Any, graph: Any, operator: Any) -> Iterator[str]:
@@ -141,9 +162,18 @@ def _unsupported(model: Any, graph: Any, operator: Any) -> Iterator[str]:
         yield "a place in a loop or a branch"
 
 
-def _can_clip(graph: Any, operator: Any) -> bool:
-    """Whether a cell state can reach the limit; a step adds at most 1 to it, in either direction."""
-    options, x = operator.builtinOptions, graph.tensors[int(operator.inputs[0])]
+def _limit(graph: Any, operator: Any) -> float:
+    """The largest cell state: the option of the operator, or the largest 16-bit integer if that is less."""
+    cell, clip = graph.tensors[int(operator.inputs[_STATES[1]])], float(operator.builtinOptions.cellClip)
+    limits = [clip] if clip > 0 else []
+    if cell.type == tflite_schema().TensorType.INT16:
+        limits.append(float(cell.quantization.scale[0]) * _INT16_SIZE)
+    return min(limits, default=math.inf)
+
+
+def _steps(graph: Any, operator: Any) -> float:
+    """The length of the sequences, and with it the largest cell state: a step adds at most 1 to its absolute value."""
+    x = graph.tensors[int(operator.inputs[0])]
     sizes = x.shape if x.shapeSignature is None else x.shapeSignature
-    steps = int(sizes[0 if options.timeMajor else 1])
-    return bool(options.cellClip > 0 and (steps < 0 or steps > options.cellClip))
+    steps = int(sizes[0 if operator.builtinOptions.timeMajor else 1])
+    return math.inf if steps < 0 else steps
