@@ -57,17 +57,17 @@ class TFLiteModel:
         if content[4:8] != _MAGIC:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
-        _rewritten(check_quantization, content, path)
-        content = _rewritten(with_distinct_names, content, path)
-        content = _rewritten(with_builtin_operators, content, path)
-        content, self.states = _rewritten(with_state_tensors, content, path)
-        dense = _rewritten(with_dense_weights, content, path)
-        scaled = _rewritten(with_bias_scales, dense, path)
-        floats, wide = _rewritten(with_floats, scaled, path)
-        _rewritten(check_convertible, wide, path)
-        self._for_export = _rewritten(with_states_as_inputs, _rewritten(with_dilations, wide, path), path)
+        _read_by(check_quantization, content, path)
+        content = _read_by(with_distinct_names, content, path)
+        content = _read_by(with_builtin_operators, content, path)
+        content, self.states = _read_by(with_state_tensors, content, path)
+        dense = _read_by(with_dense_weights, content, path)
+        scaled = _read_by(with_bias_scales, dense, path)
+        floats, wide = _read_by(with_floats, scaled, path)
+        _read_by(check_convertible, wide, path)
+        self._for_export = _read_by(with_states_as_inputs, _read_by(with_dilations, wide, path), path)
         self.path = path
-        self.notes: tuple[str, ...] = _rewritten(notes_on_lstms, wide, path)
+        self.notes: tuple[str, ...] = _read_by(notes_on_lstms, wide, path)
         if floats is not scaled:
             content, self.notes = floats, (_HYBRID, *self.notes)
         try:
@@ -121,9 +121,9 @@ class TFLiteModel:
         return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
 
 
-def _rewritten(rewrite: Callable[[bytes], _T], content: bytes, path: Path) -> _T:
+def _read_by(reader: Callable[[bytes], _T], content: bytes, path: Path) -> _T:
     try:
-        return rewrite(content)
+        return reader(content)
     except ConversionError:
         raise
     except Exception as error:  # a damaged buffer can make its reader raise anything
