@@ -308,7 +308,7 @@ impl LstmWeights {
 fn dynamic_quantized_lstm() {
     let mut rng = Rng::new(13);
     let steps = 3;
-    for [batch, inputs, units] in [[1, 1, 1], [1, 5, 16], [3, 7, 20], [2, 32, 40], [1, 70, 33]] {
+    for [batch, inputs, units] in [[1, 1, 1], [1, 5, 16], [3, 7, 20], [2, 32, 40], [1, 70, 33], [7, 70, 24]] {
         let weights = LstmWeights::new(&mut rng, inputs, units, if batch == 2 { 0.5 } else { f32::INFINITY });
         let n = 4 * units;
         let kernel = packed(&weights.matrices[0], 1, inputs, n);

@@ -5,7 +5,7 @@ use super::{Byte, Requantization, row_sums};
 use crate::Context;
 use crate::checked::{part_mut, split_mut};
 use crate::error::{Result, require};
-use crate::gemm::{Matrix, ZeroPoints};
+use crate::gemm::{Matrix, RowMajor, ZeroPoints};
 use crate::simd::{BLOCK_ROWS, Isa, MAX_SEGMENT, TILE_BYTES, bytes_mut, ints_mut};
 use crate::tensor::{Columns, View, ViewMut, add, check_dims, len};
 use crate::window::{Axis, Padded, window_axes};
@@ -390,7 +390,7 @@ impl<'w> QuantizedConv2d<'w> {
             let first = group * n;
             let epilogue = epilogue.columns(first..first + n);
             let a = if pointwise {
-                Operand::Matrix(x)
+                Operand::Matrix(RowMajor { data: x, stride: k })
             } else {
                 Operand::Windows { x, axes, channels, group: group * depth..(group + 1) * depth, padding }
             };

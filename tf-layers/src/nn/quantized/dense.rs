@@ -4,7 +4,7 @@ use super::product::{BytesEpilogue, Operand, Product};
 use super::{Byte, Requantization, row_sums};
 use crate::Context;
 use crate::error::{Result, check_len, require};
-use crate::gemm::{Matrix, ZeroPoints};
+use crate::gemm::{Matrix, RowMajor, ZeroPoints};
 use crate::simd::{Isa, ints_mut};
 use crate::tensor::{Columns, View, ViewMut, check_rows, len};
 
@@ -123,7 +123,8 @@ pub(super) fn compute<X: Byte, E: BytesEpilogue>(
     if rows == 0 || n == 0 {
         return Ok(());
     }
-    let (a, b, ldc) = (Operand::Matrix(x), kernel.group(0), y.of);
+    let a = Operand::Matrix(RowMajor { data: x, stride: k });
+    let (b, ldc) = (kernel.group(0), y.of);
     E::multiply(Product { isa, m: rows, k, n, a, flip: X::FLIP, b, epilogue, c: y.from(0), ldc });
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::{Byte, dense};
 use crate::Context;
 use crate::checked::element;
 use crate::error::{Result, check_len};
-use crate::gemm::{Dequantize, Matrix, Rectifier, UNBOUNDED};
+use crate::gemm::{Dequantize, Matrix, Rectifier, RowMajor, UNBOUNDED};
 use crate::nn::Activation;
 use crate::ops::quantize::{QuantizeBytes, round};
 use crate::simd::{Isa, Kernel, Simd};
@@ -229,11 +229,11 @@ impl DynamicQuantizedDense<'_> {
     }
 }
 
-/// Computes y `[rows, n]` = dequantize(x·kernel) from the bytes of x `[rows, k]`.
+/// Computes y `[rows, n]` = dequantize(x·kernel) from the bytes of x, rows of k.
 pub(crate) fn multiply_dequantized(
     isa: Isa,
     rows: usize,
-    x: &[u8],
+    x: RowMajor<'_, u8>,
     kernel: Matrix<'_, i8>,
     epilogue: Dequantize<'_>,
     y: &mut [f32],

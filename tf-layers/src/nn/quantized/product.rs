@@ -26,8 +26,7 @@ pub(crate) struct Product<'a, E: Epilogue<i32>> {
 
 /// Where the bits of A come from.
 pub(crate) enum Operand<'a> {
-    /// A row-major matrix without gaps.
-    Matrix(&'a [u8]),
+    Matrix(RowMajor<'a, u8>),
     /// The windows of some channels of images.
     Windows {
         x: &'a [u8],
@@ -45,7 +44,7 @@ impl<E: Epilogue<i32>> Product<'_, E> {
         let Self { isa, m, k, n, a, flip, b, epilogue, c, ldc } = self;
         let gemm = Gemm::<U8I8, E>::with_epilogue(b, k, n, epilogue).setup(flip).ldc(ldc);
         match a {
-            Operand::Matrix(data) => gemm.run_parallel(isa, m, RowMajor { data, stride: k }, c),
+            Operand::Matrix(rows) => gemm.run_parallel(isa, m, rows, c),
             Operand::Windows { x, axes, channels, group, padding } => {
                 let skips_padding = padding.first() == Some(&flip);
                 let windows = Windows::new(x, axes, channels, group).padding(padding, skips_padding);

@@ -2,12 +2,12 @@
 
 use crate::checked::{part, part_mut, split_mut};
 use crate::error::{Result, check_bias, check_len, require};
-use crate::gemm::{Dequantize, Matrix, UNBOUNDED};
+use crate::gemm::{Dequantize, Matrix, RowMajor, UNBOUNDED};
 use crate::nn::quantized::{DynamicRange, multiply_dequantized};
 use crate::nn::recurrent::lstm::cell;
 use crate::nn::recurrent::{Direction, Results, Sequence, finish};
 use crate::simd::{
-    Accumulator, Isa, Kernel, MulAdd, PANEL, Prefetch, Segment, Simd, U8I8, accumulate, bytes_mut,
+    Accumulator, Isa, Kernel, MAX_MR, MulAdd, PANEL, Prefetch, Segment, Simd, U8I8, accumulate, bytes_mut,
 };
 use crate::tensor::{Buffer, add, len};
 
@@ -112,9 +112,11 @@ impl<'w> DynamicQuantizedLstm<'w> {
         let columns = len(&[units, GATES])?;
         self.check(columns)?;
         let state = sequence.state();
-        let sums = len(&[batch, steps, columns])?;
+        // The inputs of many samples are multiplied step by step, so that the sums of a step stay in the cache.
+        let by_step = batch >= MAX_MR;
+        let sums = len(&[batch, if by_step { steps.min(1) } else { steps }, columns])?;
         // Bytes in the memory of floats.
-        let quantized = sequence.x.len().max(state).div_ceil(size_of::<f32>());
+        let quantized = add(sequence.x.len(), state)?.div_ceil(size_of::<f32>());
         let scratch = scratch.write(add(add(sums, len(&[state, 2])?)?, quantized)?)?;
         if state == 0 {
             return Ok(());
@@ -122,12 +124,24 @@ impl<'w> DynamicQuantizedLstm<'w> {
         let (z, rest) = split_mut(scratch, sums);
         let (h_and_c, quantized) = split_mut(rest, 2 * state);
         let (h, c) = split_mut(h_and_c, state);
-        let bytes = bytes_mut(quantized);
+        let (x, q) = split_mut(bytes_mut(quantized), sequence.x.len());
+        let q = part_mut(q, ..state);
         sequence.begin([&mut *h, &mut *c], y);
-        self.project(isa, &sequence, part_mut(bytes, ..sequence.x.len()), z);
-        let q = part_mut(bytes, ..state);
+        let range = DynamicRange::quantize(isa, sequence.x, x);
+        let inputs = self.kernel.rows();
+        if !by_step {
+            self.project(isa, range, batch * steps, RowMajor { data: x, stride: inputs }, z);
+        }
         for step in 0..steps {
-            isa.run(Step { layer: self, sequence: &sequence, done: step, z, q, h, c });
+            let at = sequence.at(step);
+            let z = if by_step {
+                let x = RowMajor { data: part(x, at * inputs..), stride: steps * inputs };
+                self.project(isa, range, batch, x, z);
+                RowMajor { data: &*z, stride: columns }
+            } else {
+                RowMajor { data: part(z, at * columns..), stride: steps * columns }
+            };
+            isa.run(Step { layer: self, sequence: &sequence, at, reverse: step % 2 == 1, z, q, h, c });
             sequence.emit(step, h, y);
         }
         finish([h, c], last);
@@ -150,10 +164,9 @@ impl<'w> DynamicQuantizedLstm<'w> {
         check_bias(self.bias, columns)
     }
 
-    /// Computes the sums z `[batch, steps, 4 · units]`: the inputs of all steps times the kernel. `q` has room for the
-    /// quantized inputs.
-    fn project(&self, isa: Isa, sequence: &Sequence<'_, 2>, q: &mut [u8], z: &mut [f32]) {
-        let DynamicRange { scale, zero_point } = DynamicRange::quantize(isa, sequence.x, q);
+    /// Computes the sums z `[rows, 4 · units]`: rows of quantized inputs times the kernel.
+    fn project(&self, isa: Isa, range: DynamicRange, rows: usize, x: RowMajor<'_, u8>, z: &mut [f32]) {
+        let DynamicRange { scale, zero_point } = range;
         let epilogue = Dequantize {
             offsets: self.kernel_sums,
             factor: -i32::from(zero_point),
@@ -163,7 +176,7 @@ impl<'w> DynamicQuantizedLstm<'w> {
             bias: None,
             bounds: UNBOUNDED,
         };
-        multiply_dequantized(isa, sequence.batch * sequence.steps, q, self.kernel, epilogue, z);
+        multiply_dequantized(isa, rows, x, self.kernel, epilogue, z);
     }
 }
 
@@ -171,10 +184,12 @@ impl<'w> DynamicQuantizedLstm<'w> {
 struct Step<'a> {
     layer: &'a DynamicQuantizedLstm<'a>,
     sequence: &'a Sequence<'a, 2>,
-    /// The number of steps before this one.
-    done: usize,
-    /// The sums of the inputs `[batch, steps, 4 · units]`.
-    z: &'a [f32],
+    /// The index of the step's inputs.
+    at: usize,
+    /// Whether the last units are computed first.
+    reverse: bool,
+    /// The sums of the inputs: a row of `4 · units` for each sample.
+    z: RowMajor<'a, f32>,
     /// Room for h in bytes.
     q: &'a mut [u8],
     /// The states `[batch, units]`, which are replaced.
@@ -188,17 +203,17 @@ impl Kernel for Step<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let Self { layer, sequence, done, z, q, h, c } = self;
-        let Sequence { batch, steps, units, .. } = *sequence;
+        let Self { layer, sequence, at, reverse, z, q, h, c } = self;
+        let Sequence { batch, units, .. } = *sequence;
         let range = DynamicRange::quantize_with(s, h, q);
-        let (at, blocks) = (sequence.at(done), units.div_ceil(PANEL));
+        let blocks = units.div_ceil(PANEL);
         for block in 0..blocks {
             // Every other step begins with the weights that the step before has left in the nearest cache.
-            let first = PANEL * if done.is_multiple_of(2) { block } else { blocks - 1 - block };
+            let first = PANEL * if reverse { blocks - 1 - block } else { block };
             let columns = first..units.min(first + PANEL);
             let gates = Gates::new(s, layer, range, first, columns.len());
             for sample in (0..batch).filter(|&sample| sequence.takes(sample, at)) {
-                let z = part(z, (sample * steps + at) * GATES * units + first..);
+                let z = part(z.data, sample * z.stride + first..);
                 let sums = gates.sums(s, part(part(q, sample * units..), ..units));
                 let arguments = gates.arguments(s, sums, z);
                 let at = sample * units + columns.start..sample * units + columns.end;
