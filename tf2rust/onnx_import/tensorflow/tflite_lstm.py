@@ -51,9 +51,8 @@ _LIMITED = (
 _INT16_SIZE = 1 << 15
 
 
-def lstm_refusals(content: bytes) -> list[str]:
+def lstm_refusals(model: Any) -> list[str]:
     """A sentence for each LSTM of a model that has no equivalent in ONNX' LSTM."""
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     reasons = []
     for graph, operator in _lstms(model):
         name = f"TFLite op UNIDIRECTIONAL_SEQUENCE_LSTM (tensor {text_of(_output(graph, operator).name)!r})"

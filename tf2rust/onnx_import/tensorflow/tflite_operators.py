@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import handlers
 from tf2rust.onnx_import.tensorflow.runtime import library
@@ -11,14 +13,14 @@ from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, text_o
 
 def check_convertible(content: bytes) -> None:
     """Raises ``ConversionError`` with a reason for each kind of operator, and each LSTM, that cannot be converted."""
-    if reasons := [*_without_handler(content), *lstm_refusals(content)]:
+    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+    if reasons := [*_without_handler(model), *lstm_refusals(model)]:
         raise ConversionError(reasons)
 
 
-def _without_handler(content: bytes) -> list[str]:
-    schema = tflite_schema()
+def _without_handler(model: Any) -> list[str]:
+    schema, handled = tflite_schema(), _handled()
     names = {number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    model, handled = schema.ModelT.InitFromPackedBuf(content, 0), _handled()
     tensors: dict[str, str] = {}
     for graph in model.subgraphs:
         for operator in graph.operators or ():
