@@ -119,6 +119,28 @@ def test_frozen_graphs_without_the_tensors(
     assert all(part in reason for part, reason in zip(reasons, caught.value.reasons, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("op", "given", "attribute", "count"),
+    [
+        ("Pack", 2, "N", -(1 << 31)),
+        ("Pack", 2, "N", 1 << 40),
+        ("Split", 2, "num_split", -1),
+        ("Split", 2, "num_split", (1 << 31) - 1),
+        ("Unpack", 1, "num", 1 << 62),
+    ],
+)
+def test_counts_that_tensorflow_would_reserve_memory_for(
+    tmp_path: Path, op: str, given: int, attribute: str, count: int
+) -> None:
+    graph = library("tensorflow").Graph().as_graph_def()
+    graph.node.add(name="x", op="Placeholder").attr["dtype"].type = 1
+    node = graph.node.add(name="y", op=op, input=["x"] * given)
+    node.attr["T"].type, node.attr[attribute].i = 1, count
+    path = _file("graph.pb", graph.SerializeToString())(tmp_path)
+    with pytest.raises(ConversionError, match=rf"the node 'y' \({op}\) counts {count} tensors"):
+        load_frozen_graph(path, ["x"], ["y"])
+
+
 def test_tensorflow_that_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _archive(config="{}", metadata=json.dumps({"keras_version": "3.5.0"}))(tmp_path)
     # None in sys.modules makes an import fail as if the package were missing.

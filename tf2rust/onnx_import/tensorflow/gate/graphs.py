@@ -17,6 +17,7 @@ from typing import Any
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.gate.operators import is_computing
 from tf2rust.onnx_import.tensorflow.gate.refusal import Refusal
+from tf2rust.onnx_import.tensorflow.runtime import library
 
 WRITERS = frozenset({"SaveV2", "MergeV2Checkpoints"})
 """The writing ops of a saver. They have no outputs."""
@@ -25,6 +26,7 @@ _CHECKPOINT_OPS = {"SaveV2": 1, "MergeV2Checkpoints": 2, "RestoreV2": 1}
 _TABLES = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 _MAIN = ""
 _MAX_DEPTH = 100  # calls and ops between a file name and its origin
+_MOST_OUTPUTS = 1 << 16  # of one node
 # Ops with which savers build file names.
 _TEXT = {"ConcatV2", "ExpandDims", "Pack", "Reshape", "Select", "SelectV2", "ShardedFilename", "StringJoin"}
 _TEXT |= {"StaticRegexFullMatch"}
@@ -57,6 +59,7 @@ def graph_refusals(graph_def: Any, names: Names | None = None) -> Iterator[Refus
     graph = _Graph(graph_def, names or Names())
     found: dict[str, list[str]] = {}
     for scope, node in graph.nodes():
+        _check_counts(node)
         does = _effect(graph, scope, node)
         if does:
             found.setdefault(does, []).append(f"{node.name!r}{f' of the function {scope!r}' if scope else ''}")
@@ -77,6 +80,23 @@ def _effect(graph: _Graph, scope: str, node: Any) -> str | None:
         is_asset = all(graph.is_asset(scope, tensor) for tensor in given[1:2])
         return None if is_asset else "initialises a table from a file that is not one of the model's assets"
     return f"runs the TensorFlow op {op!r}, which is not known to only compute"
+
+
+def _check_counts(node: Any) -> None:
+    """Checks the attributes of a node that count inputs or outputs.
+
+    TensorFlow reserves memory for these counts before it checks them. If this fails, the lock of the graph is never
+    released, and the process hangs when it deletes the graph.
+    """
+    definition = library("tensorflow.python.framework.op_def_registry").get(node.op)
+    if definition is None:
+        return
+    given = sum(not tensor.startswith("^") for tensor in node.input)
+    for arguments, most in ((definition.input_arg, given), (definition.output_arg, _MOST_OUTPUTS)):
+        for argument in arguments:
+            count = node.attr[argument.number_attr].i if argument.number_attr in node.attr else 0
+            if not 0 <= count <= most:
+                raise _damaged(f"the node {node.name!r} ({node.op}) counts {count} tensors for {argument.name!r}")
 
 
 class _Graph:
