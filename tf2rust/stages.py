@@ -71,6 +71,8 @@ def stage(name: str, progress: Progress = silent, seconds: float | None = None) 
             "check the path, its permissions and the free disk space."
         ) from error
     except Exception as error:
+        if ending := _ending(error):
+            raise ending from None
         raise InternalError(
             f"An internal error occurred while {name}{_where(error)} ({type(error).__name__}: "
             f"{brief(str(error))}); this is a bug in tf2rust: please report it, with the model if you can share it."
@@ -94,6 +96,15 @@ def brief(text: str) -> str:
     """The first line of a foreign message, shortened to fit into a sentence."""
     line = one_line((text.strip().splitlines() or ["no message"])[0])
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def _ending(error: BaseException | None) -> BaseException | None:
+    """The exception of a signal that a library, such as the import of a native module, turned into ``error``."""
+    while error is not None:
+        if isinstance(error, SystemExit | KeyboardInterrupt):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _where(error: BaseException) -> str:

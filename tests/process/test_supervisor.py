@@ -142,6 +142,21 @@ def test_a_signal_ends_it_without_a_trace(folder: Path, number: signal.Signals, 
     assert list((folder / "tmp").iterdir()) == []
 
 
+def test_a_signal_in_a_library_that_turns_it_into_an_error_ends_it_too(folder: Path) -> None:
+    code = """try:
+            open("working", "w").close()
+            time.sleep(60)
+        except SystemExit as error:
+            raise ImportError("initialization failed") from error"""
+    process = _start(folder, _environment(folder, "_match", code))
+    while not (folder / "working").exists():
+        time.sleep(0.001)
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=60)
+    assert (process.returncode, stdout, stderr) == (143, "", "ended by a signal\n")
+    assert list((folder / "tmp").iterdir()) == []
+
+
 def test_a_signal_while_the_child_starts_ends_it_too(folder: Path) -> None:
     """The signal arrives when the process exists but Popen has not returned yet."""
     environment = _environment(folder)
