@@ -15,7 +15,7 @@ import pytest
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow import load_tensorflow
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
-from tf2rust.onnx_import.tensorflow.tflite_rewrite import TRANSPOSE_CONV_BIAS, with_dense_weights
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import TRANSPOSE_CONV_BIAS, TFLiteFile, store_weights_densely
 
 RNG = np.random.default_rng(5)
 
@@ -211,7 +211,7 @@ def _with_an_index_outside(model: Any) -> None:
 @pytest.mark.parametrize("damage", [_without_values, _with_an_index_outside])
 def test_damaged_sparse_weights_are_refused(damage: Callable[[Any], None]) -> None:
     with pytest.raises(ConversionError, match=r"the sparse weights .* are damaged"):
-        with_dense_weights(_edited(_pruned(), damage))
+        TFLiteFile(_edited(_pruned(), damage)).rewrite(store_weights_densely)
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,20 +21,22 @@ from tf2rust.onnx_import.tensorflow.gate.tflite import check_operators
 from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
-from tf2rust.onnx_import.tensorflow.tflite_dilations import with_dilations
-from tf2rust.onnx_import.tensorflow.tflite_lstm import notes_on_lstms, with_states_as_inputs
+from tf2rust.onnx_import.tensorflow.tflite_dilations import merge_dilations
+from tf2rust.onnx_import.tensorflow.tflite_lstm import make_states_inputs, notes_on_lstms
 from tf2rust.onnx_import.tensorflow.tflite_operators import check_convertible
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
+    TFLiteFile,
     check_quantization,
-    with_bias_scales,
-    with_builtin_operators,
-    with_dense_weights,
-    with_distinct_names,
-    with_floats,
+    dequantize_hybrid_weights,
+    dequantize_wide_biases,
+    make_names_distinct,
+    scale_biases_as_sums,
+    store_weights_densely,
+    use_builtin_operators,
 )
-from tf2rust.onnx_import.tensorflow.tflite_states import with_state_tensors
+from tf2rust.onnx_import.tensorflow.tflite_states import replace_variables
+from tf2rust.ops.core.layer import State
 
-_T = TypeVar("_T")
 Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 _MAGIC = b"TFL3"
@@ -57,19 +60,21 @@ class TFLiteModel:
         if content[4:8] != _MAGIC:
             raise ConversionError(f"{path} is not a TFLite model: its identifier is not TFL3; check the path.")
         check_operators(content, path)
-        _read_by(check_quantization, content, path)
-        content = _read_by(with_distinct_names, content, path)
-        content = _read_by(with_builtin_operators, content, path)
-        content, self.states = _read_by(with_state_tensors, content, path)
-        dense = _read_by(with_dense_weights, content, path)
-        scaled = _read_by(with_bias_scales, dense, path)
-        floats, wide = _read_by(with_floats, scaled, path)
-        _read_by(check_convertible, wide, path)
-        self._for_export = _read_by(with_states_as_inputs, _read_by(with_dilations, wide, path), path)
-        self.path = path
-        self.notes: tuple[str, ...] = _read_by(notes_on_lstms, wide, path)
-        if floats is not scaled:
-            content, self.notes = floats, (_HYBRID, *self.notes)
+        states: list[State] = []
+        with _damage_refused(path):
+            file = TFLiteFile(content)
+            check_quantization(file.model)
+            file.rewrite(make_names_distinct, use_builtin_operators, partial(replace_variables, states=states))
+            content = file.content
+            file.rewrite(store_weights_densely, scale_biases_as_sums)
+            if is_hybrid := file.rewrite(dequantize_hybrid_weights):
+                content = file.content
+            file.rewrite(dequantize_wide_biases)
+            check_convertible(file.model)
+            self.notes = (*((_HYBRID,) if is_hybrid else ()), *notes_on_lstms(file.model))
+            file.rewrite(merge_dilations, make_states_inputs)
+            self._for_export = file.content
+        self.path, self.states = path, tuple(states)
         try:
             with quiet():
                 self.interpreter = library("tensorflow").lite.Interpreter(model_content=content)
@@ -121,9 +126,11 @@ class TFLiteModel:
         return {name: interpreter.get_tensor(d["index"]) for name, d in zip(self.outputs, self._outputs, strict=True)}
 
 
-def _read_by(reader: Callable[[bytes], _T], content: bytes, path: Path) -> _T:
+@contextlib.contextmanager
+def _damage_refused(path: Path) -> Iterator[None]:
+    """Turns every exception of a reader into the sentence that the file is damaged."""
     try:
-        return reader(content)
+        yield
     except ConversionError:
         raise
     except Exception as error:  # a damaged buffer can make its reader raise anything

@@ -21,7 +21,6 @@ from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     append_constant,
     builtin_number,
     code_index,
-    packed,
     text_of,
     tflite_schema,
 )
@@ -42,16 +41,12 @@ class _Dilated:
     """[axes, 2]: what the convolution is padded with if nothing is cropped."""
 
 
-def with_dilations(content: bytes) -> bytes:
-    """Makes one convolution with dilations, and a PAD, of the three operators.
-
-    Returns ``content`` itself if it has no such convolutions.
-    """
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+def merge_dilations(model: Any) -> bool:
+    """Makes one convolution with dilations, and a PAD, of the three operators."""
     found = [(graph, dilated) for graph in model.subgraphs for dilated in _dilated(model, graph)]
     for graph, dilated in found:
         _rewrite(model, graph, dilated)
-    return packed(model) if found else content
+    return bool(found)
 
 
 def _dilated(model: Any, graph: Any) -> Iterator[_Dilated]:

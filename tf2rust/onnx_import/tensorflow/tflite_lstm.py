@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from tf2rust.onnx_import.tensorflow.runtime import library
-from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, packed, text_of, tflite_schema
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, text_of, tflite_schema
 
 _X, _KERNELS, _RECURRENT, _BIASES, _STATES = (0,), (1, 2, 3, 4), (5, 6, 7, 8), (12, 13, 14, 15), (18, 19)
 _READ = (*_X, *_KERNELS, *_RECURRENT, *_BIASES, *_STATES)
@@ -67,24 +67,19 @@ def lstm_refusals(model: Any) -> list[str]:
     return reasons
 
 
-def notes_on_lstms(content: bytes) -> tuple[str, ...]:
+def notes_on_lstms(model: Any) -> tuple[str, ...]:
     """In what the LSTMs of a model differ from TFLite's."""
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     found = list(_lstms(model))
     limits = {limit for graph, operator in found if (limit := _limit(graph, operator)) < _steps(graph, operator)}
     return (*((_KEPT,) if found else ()), *(_LIMITED.format(limit=limit) for limit in sorted(limits)))
 
 
-def with_states_as_inputs(content: bytes) -> bytes:
-    """Makes the states of LSTMs inputs that the handler does not read, because tf2onnx knows no variables.
-
-    Returns ``content`` itself if there are none.
-    """
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+def make_states_inputs(model: Any) -> bool:
+    """Makes the states of LSTMs inputs that the handler does not read, because tf2onnx knows no variables."""
     found = list(_lstms(model))
     for graph, operator in found:
         graph.inputs = np.append(graph.inputs, [operator.inputs[place] for place in _STATES]).astype(np.int32)
-    return packed(model) if found else content
+    return bool(found)
 
 
 def as_onnx_lstm(graph: Any, node: Any, **_: Any) -> None:

@@ -11,9 +11,8 @@ from tf2rust.onnx_import.tensorflow.tflite_lstm import lstm_refusals
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, text_of, tflite_schema
 
 
-def check_convertible(content: bytes) -> None:
+def check_convertible(model: Any) -> None:
     """Raises ``ConversionError`` with a reason for each kind of operator, and each LSTM, that cannot be converted."""
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
     if reasons := [*_without_handler(model), *lstm_refusals(model)]:
         raise ConversionError(reasons)
 

@@ -1,4 +1,7 @@
-"""Rewrites TFLite models into the operators that TensorFlow's interpreter and tf2onnx have in common."""
+"""Rewrites TFLite models into the operators that TensorFlow's interpreter and tf2onnx have in common.
+
+A rewrite changes a ``ModelT``, TensorFlow's form of a parsed file, in place, and returns whether it changed anything.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,33 @@ _SAME_SCALE = 1e-3
 """The relative difference of two scales that are the same up to the rounding of converters."""
 
 
-def check_quantization(content: bytes) -> None:
+class TFLiteFile:
+    """A parsed TFLite file. ``content`` are the bytes that were read until a rewrite changes the model."""
+
+    def __init__(self, content: bytes) -> None:
+        self.model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+        self._content: bytes | None = content
+
+    @property
+    def content(self) -> bytes:
+        if self._content is None:
+            self._content = packed(self.model)
+        return self._content
+
+    def rewrite(self, *rewrites: Callable[[Any], bool]) -> bool:
+        """Runs the rewrites. Returns whether one changed the model."""
+        changes = [rewrite(self.model) for rewrite in rewrites]
+        if any(changes):
+            self._content = None
+        return any(changes)
+
+
+def check_quantization(model: Any) -> None:
     """Raises ``ConversionError`` for every quantized tensor whose scales or zero points cannot be meant."""
     reasons = [
-        f"the tensor {text_of(tensor.Name())!r} of the TFLite model has {wrong}; export the model again."
-        for tensors in _tensors_by_graph(content)
-        for tensor in tensors
+        f"the tensor {text_of(tensor.name)!r} of the TFLite model has {wrong}; export the model again."
+        for graph in model.subgraphs
+        for tensor in graph.tensors
         if (wrong := _wrong_quantization(tensor))
     ]
     if reasons:
@@ -37,50 +61,42 @@ def check_quantization(content: bytes) -> None:
 
 def _wrong_quantization(tensor: Any) -> str:
     """What is wrong with the scales or the zero points of a tensor; empty if nothing is."""
-    quantization, bounds = tensor.Quantization(), _integer_bounds().get(tensor.Type())
-    if quantization is None or bounds is None or not quantization.ScaleLength():
+    scales, bounds = _scales(tensor), _integer_bounds().get(tensor.type)
+    if scales is None or bounds is None:
         return ""
-    scales = quantization.ScaleAsNumpy()
     bad = scales[~(np.isfinite(scales) & (scales >= 0))]
     if bad.size:
         return f"the scale {bad[0]:g}, which must be a finite number from 0 on"
-    zeros = quantization.ZeroPointAsNumpy() if quantization.ZeroPointLength() else np.zeros(1, np.int64)
+    stored = tensor.quantization.zeroPoint
+    zeros = np.zeros(1, np.int64) if stored is None else np.asarray(stored, np.int64)
     bad = zeros[(zeros < bounds[0]) | (zeros > bounds[1])]
     return f"the zero point {bad[0]}, which must be from {bounds[0]} to {bounds[1]}" if bad.size else ""
 
 
-def with_distinct_names(content: bytes) -> bytes:
-    """Renames tensors whose name is missing, not UTF-8 or that of another tensor, because tf2onnx goes by names.
-
-    Returns ``content`` itself if all names are distinct.
-    """
-    if all(_are_distinct([tensor.Name() for tensor in tensors]) for tensors in _tensors_by_graph(content)):
-        return content
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
+def make_names_distinct(model: Any) -> bool:
+    """Renames tensors whose name is missing, not UTF-8 or that of another tensor, because tf2onnx goes by names."""
+    if all(_are_distinct([tensor.name for tensor in graph.tensors]) for graph in model.subgraphs):
+        return False
     for graph in model.subgraphs:
         taken: set[str] = set()
         for tensor in graph.tensors:
             tensor.name = unused_name(text_of(tensor.name) or "tensor", taken).encode()
-    return packed(model)
+    return True
 
 
 def _are_distinct(names: Sequence[bytes | None]) -> bool:
     return all(name and text_of(name).encode() == name for name in names) and len(set(names)) == len(names)
 
 
-def with_builtin_operators(content: bytes) -> bytes:
-    """Replaces MediaPipe's ``Convolution2DTransposeBias`` by TRANSPOSE_CONV. Raises ``ConversionError`` if it cannot.
+def use_builtin_operators(model: Any) -> bool:
+    """Replaces MediaPipe's ``Convolution2DTransposeBias`` by TRANSPOSE_CONV.
 
-    Returns ``content`` itself if the model does not use the operator.
+    Raises ``ConversionError`` if it cannot.
     """
-    if TRANSPOSE_CONV_BIAS.encode() not in content:
-        return content
-    schema = tflite_schema()
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    number = next((i for i, code in enumerate(model.operatorCodes) if _custom_name(code) == TRANSPOSE_CONV_BIAS), None)
-    if number is None:
-        return content
-    transpose_conv = schema.BuiltinOperator.TRANSPOSE_CONV
+    codes = [text_of(code.customCode) for code in model.operatorCodes]
+    if TRANSPOSE_CONV_BIAS not in codes:
+        return False
+    number, transpose_conv = codes.index(TRANSPOSE_CONV_BIAS), tflite_schema().BuiltinOperator.TRANSPOSE_CONV
     code = model.operatorCodes[number]
     code.customCode, code.version = None, 3  # the version that takes a bias
     code.builtinCode = code.deprecatedBuiltinCode = transpose_conv
@@ -88,7 +104,7 @@ def with_builtin_operators(content: bytes) -> bytes:
         for operator in graph.operators:
             if operator.opcodeIndex == number:
                 _make_builtin(model, graph, operator)
-    return packed(model)
+    return True
 
 
 def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
@@ -113,15 +129,14 @@ def _make_builtin(model: Any, graph: Any, operator: Any) -> None:
     operator.customOptions = None
 
 
-def with_dense_weights(content: bytes) -> bytes:
+def store_weights_densely(model: Any) -> bool:
     """Stores sparse weights densely, and removes DENSIFY, because tf2onnx reads neither.
 
-    Returns ``content`` itself if no weights are sparse. Raises ``ConversionError`` if their sparse form is damaged.
+    Raises ``ConversionError`` if the sparse form is damaged.
     """
     schema = tflite_schema()
-    if not any(tensor.Sparsity() for tensors in _tensors_by_graph(content) for tensor in tensors):
-        return content
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    if all(tensor.sparsity is None for graph in model.subgraphs for tensor in graph.tensors):
+        return False
     for graph in model.subgraphs:
         for tensor in graph.tensors:
             if tensor.sparsity is not None:
@@ -135,7 +150,7 @@ def with_dense_weights(content: bytes) -> bytes:
             else:
                 kept.append(operator)
         graph.operators = kept
-    return packed(model)
+    return True
 
 
 def _dense(tensor: Any, data: Any) -> np.ndarray:
@@ -170,11 +185,10 @@ def _dense(tensor: Any, data: Any) -> np.ndarray:
     return dense
 
 
-def with_bias_scales(content: bytes) -> bytes:
+def scale_biases_as_sums(model: Any) -> bool:
     """Gives biases of integer products the scale of the sums, which is what TFLite's kernels take them for.
 
-    Converters store equal biases of two layers once, with the scale of one of them. Returns ``content`` itself if all
-    scales are those of the sums.
+    Converters store equal biases of two layers once, with the scale of one of them.
     """
     schema = tflite_schema()
     ops, types = schema.BuiltinOperator, schema.TensorType
@@ -182,7 +196,7 @@ def with_bias_scales(content: bytes) -> bytes:
         **dict.fromkeys((ops.CONV_2D, ops.DEPTHWISE_CONV_2D, ops.FULLY_CONNECTED), (0, 1, 2)),
         ops.TRANSPOSE_CONV: (2, 1, 3),
     }
-    model, changes = schema.ModelT.InitFromPackedBuf(content, 0), False
+    changes = False
     for graph in model.subgraphs:
         for operator in graph.operators:
             places = operands.get(builtin_number(model.operatorCodes[operator.opcodeIndex]))
@@ -200,7 +214,7 @@ def with_bias_scales(content: bytes) -> bytes:
                 inputs[places[2]], changes = len(graph.tensors) - 1, True
                 operator.inputs = inputs
                 own.name = unused_name(text_of(bias.name), {text_of(t.name) for t in graph.tensors}).encode()
-    return packed(model) if changes else content
+    return changes
 
 
 def _scales(tensor: Any) -> np.ndarray | None:
@@ -217,12 +231,11 @@ def _with_scales(tensor: Any, scales: np.ndarray) -> Any:
     return made
 
 
-def with_floats(content: bytes) -> tuple[bytes, bytes]:
-    """The model with float weights in operators that compute in float, and the same model for tf2onnx.
+def dequantize_hybrid_weights(model: Any) -> bool:
+    """Makes the weights of operators that compute in float floats.
 
     TFLite runs such hybrid operators by quantizing their inputs as well, differently in each of its kernels. With float
-    weights it computes what the operators mean. In the second model, the 64-bit biases of 16-bit models are floats too,
-    because ONNX's DequantizeLinear does not take them. A model that needs no change is ``content`` itself.
+    weights it computes what the operators mean.
     """
     types = tflite_schema().TensorType
 
@@ -231,12 +244,13 @@ def with_floats(content: bytes) -> tuple[bytes, bytes]:
             graph.tensors[index].type == types.FLOAT32 for index in operator.outputs
         )
 
-    def is_wide(graph: Any, operator: Any, constant: Any) -> bool:
-        return bool(constant.type == types.INT64)
+    return _dequantize(model, is_hybrid)
 
-    model = tflite_schema().ModelT.InitFromPackedBuf(content, 0)
-    floats = packed(model) if _dequantize(model, is_hybrid) else content
-    return floats, packed(model) if _dequantize(model, is_wide) else floats
+
+def dequantize_wide_biases(model: Any) -> bool:
+    """Makes the 64-bit biases of 16-bit models floats, because ONNX's DequantizeLinear does not take them."""
+    wide = tflite_schema().TensorType.INT64
+    return _dequantize(model, lambda graph, operator, constant: bool(constant.type == wide))
 
 
 def _dequantize(model: Any, chosen: Callable[[Any, Any, Any], bool]) -> bool:
@@ -345,17 +359,6 @@ def _integer_bounds() -> dict[int, tuple[int, int]]:
     types = tflite_schema().TensorType
     bits = {types.INT4: 4, types.INT8: 8, types.INT16: 16, types.INT32: 32, types.INT64: 64}
     return {types.UINT8: (0, 255), **{own: (-(1 << n - 1), (1 << n - 1) - 1) for own, n in bits.items()}}
-
-
-def _tensors_by_graph(content: bytes) -> list[list[Any]]:
-    """The tensors of each subgraph, whose contents are read on access."""
-    root = tflite_schema().Model.GetRootAs(content, 0)
-    graphs = [root.Subgraphs(index) for index in range(root.SubgraphsLength())]
-    return [[graph.Tensors(index) for index in range(graph.TensorsLength())] for graph in graphs]
-
-
-def _custom_name(code: Any) -> str:
-    return text_of(code.customCode)
 
 
 def text_of(name: bytes | None) -> str:

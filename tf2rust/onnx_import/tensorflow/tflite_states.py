@@ -13,26 +13,21 @@ import numpy as np
 from tf2rust.errors import ConversionError
 from tf2rust.onnx_import.tensorflow.naming import unused_name
 from tf2rust.onnx_import.tensorflow.runtime import library
-from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, code_index, packed, text_of, tflite_schema
+from tf2rust.onnx_import.tensorflow.tflite_rewrite import builtin_number, code_index, text_of, tflite_schema
 from tf2rust.ops.core.layer import State
 
 _NEXT = "_next"
 
 
-def with_state_tensors(content: bytes) -> tuple[bytes, tuple[State, ...]]:
-    """The model with an input and an output for each of its variables, and the states that these are.
+def replace_variables(model: Any, states: list[State]) -> bool:
+    """Gives the model an input and an output for each of its variables. Adds the states that these are to ``states``.
 
-    Returns ``content`` itself if the model has no variables. Raises ``ConversionError`` if a branch or a loop uses one,
-    or if its initial value is computed.
+    Raises ``ConversionError`` if a branch or a loop uses a variable, or if its initial value is computed.
     """
-    schema = tflite_schema()
-    root = schema.Model.GetRootAs(content, 0)
-    used = {root.OperatorCodes(index).BuiltinCode() for index in range(root.OperatorCodesLength())}
-    if schema.BuiltinOperator.VAR_HANDLE not in used:
-        return content, ()
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
-    states = _Rewrite(model).run()
-    return packed(model), states
+    if all(builtin_number(code) != tflite_schema().BuiltinOperator.VAR_HANDLE for code in model.operatorCodes):
+        return False
+    states += _Rewrite(model).run()
+    return True
 
 
 class _Rewrite:
