@@ -31,8 +31,11 @@ def floats() -> bytes:
 
 @pytest.fixture(scope="module")
 def integers() -> bytes:
-    """An LSTM on 8-bit integers, with a 16-bit cell state."""
-    return _converted([library("tf_keras").layers.LSTM(UNITS, return_sequences=True)], 1, integers=True)
+    """An LSTM on 8-bit integers, with a 16-bit cell state up to ±2, which the samples exceed."""
+    keras = library("tf_keras")
+    kernels = keras.initializers.RandomNormal(stddev=0.6, seed=3)
+    layer = keras.layers.LSTM(UNITS, return_sequences=True, kernel_initializer=kernels)
+    return _converted([layer], 1, integers=True)
 
 
 def _converted(layers: Sequence[Any], batch: int, *, integers: bool = False) -> bytes:
@@ -117,14 +120,16 @@ def test_agrees_with_the_interpreter(floats: bytes, tmp_path: Path, name: str) -
 
 
 def _with_large_cells(model: Any) -> None:
-    """A cell state up to ±16, which nothing reaches; the converter calibrates it on the last step alone."""
+    """A cell state up to ±16, which nothing reaches."""
     for operator in _lstms(model):
         model.subgraphs[0].tensors[operator.inputs[19]].quantization.scale = np.float32([2**-11])
 
 
-def test_integers_agree_within_a_step(integers: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("edit", [lambda _: None, _with_large_cells])
+def test_integers_agree_within_a_step(integers: bytes, tmp_path: Path, edit: Edit) -> None:
+    """The reference is TFLite without the limit of ±2; with it, the results are up to six steps off."""
     path = tmp_path / "model.tflite"
-    path.write_bytes(_edited(integers, _with_large_cells))
+    path.write_bytes(_edited(integers, edit))
     model = load_tensorflow(path)
     (operator,) = _lstms(unpacked := tflite_schema().ModelT.InitFromPackedBuf(integers, 0))
     (step,) = unpacked.subgraphs[0].tensors[operator.outputs[0]].quantization.scale
@@ -142,7 +147,7 @@ def test_integers_agree_within_a_step(integers: bytes, tmp_path: Path) -> None:
         ("floats", _with_options(cellClip=12.0), []),
         ("floats", _with_options(cellClip=0.0), []),
         ("floats", _time_major, []),
-        ("integers", lambda _: None, ["±1;"]),
+        ("integers", lambda _: None, ["±2;"]),
         ("integers", _with_large_cells, ["±10;"]),
     ],
 )

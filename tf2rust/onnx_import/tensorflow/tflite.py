@@ -22,7 +22,7 @@ from tf2rust.onnx_import.tensorflow.messages import message_of, not_run
 from tf2rust.onnx_import.tensorflow.runtime import library, quiet
 from tf2rust.onnx_import.tensorflow.scopes import LayerScopes
 from tf2rust.onnx_import.tensorflow.tflite_dilations import merge_dilations
-from tf2rust.onnx_import.tensorflow.tflite_lstm import make_states_inputs, notes_on_lstms
+from tf2rust.onnx_import.tensorflow.tflite_lstm import lift_cell_limits, make_states_inputs, notes_on_lstms
 from tf2rust.onnx_import.tensorflow.tflite_operators import check_convertible
 from tf2rust.onnx_import.tensorflow.tflite_rewrite import (
     TFLiteFile,
@@ -67,12 +67,13 @@ class TFLiteModel:
             file.rewrite(make_names_distinct, use_builtin_operators, partial(replace_variables, states=states))
             content = file.content
             file.rewrite(store_weights_densely, scale_biases_as_sums)
-            if is_hybrid := file.rewrite(dequantize_hybrid_weights):
-                content = file.content
-            file.rewrite(dequantize_wide_biases)
             check_convertible(file.model)
-            self.notes = (*((_HYBRID,) if is_hybrid else ()), *notes_on_lstms(file.model))
-            file.rewrite(merge_dilations, make_states_inputs)
+            on_lstms = notes_on_lstms(file.model)
+            has_limits, is_hybrid = file.rewrite(lift_cell_limits), file.rewrite(dequantize_hybrid_weights)
+            if has_limits or is_hybrid:
+                content = file.content
+            self.notes = (*((_HYBRID,) if is_hybrid else ()), *on_lstms)
+            file.rewrite(dequantize_wide_biases, merge_dilations, make_states_inputs)
             self._for_export = file.content
         self.path, self.states = path, tuple(states)
         try:

@@ -45,10 +45,12 @@ _KEPT = (
     "TFLite interpreter keeps them from one call to the next unless reset_all_variables() is called."
 )
 _LIMITED = (
-    "TFLite limits the cell states of the LSTM layers to ±{limit:g}; Keras and the crate do not, so their results "
-    "differ from TFLite's where a cell state grows beyond that."
+    "TFLite limits the cell states of the LSTM layers to ±{limit:g}; Keras and the crate do not, and the crate is "
+    "proven against TFLite without this limit. With it, TFLite's results differ where a cell state grows beyond that."
 )
 _INT16_SIZE = 1 << 15
+_LARGEST_CELL = 16
+"""What no cell state exceeds in practice. Of 16-bit cell states, a larger range would leave too few steps."""
 
 
 def lstm_refusals(model: Any) -> list[str]:
@@ -70,8 +72,26 @@ def lstm_refusals(model: Any) -> list[str]:
 def notes_on_lstms(model: Any) -> tuple[str, ...]:
     """In what the LSTMs of a model differ from TFLite's."""
     found = list(_lstms(model))
-    limits = {limit for graph, operator in found if (limit := _limit(graph, operator)) < _steps(graph, operator)}
+    limits = {limit for graph, operator in found if (limit := _limit(graph, operator)) < _reached(graph, operator)}
     return (*((_KEPT,) if found else ()), *(_LIMITED.format(limit=limit) for limit in sorted(limits)))
+
+
+def lift_cell_limits(model: Any) -> bool:
+    """Raises the limits of cell states that can be reached.
+
+    Converters calibrate 16-bit cell states with those of the last step, which are often smaller than others.
+    """
+    changes = False
+    for graph, operator in _lstms(model):
+        cell, most = graph.tensors[int(operator.inputs[_STATES[1]])], _reached(graph, operator)
+        if _limit(graph, operator) >= most:
+            continue
+        operator.builtinOptions.cellClip, changes = 0.0, True
+        if cell.type == tflite_schema().TensorType.INT16:
+            # TFLite's kernel needs a power of two.
+            scale = np.array([2.0 ** math.ceil(math.log2(most / _INT16_SIZE))], np.float32)
+            cell.quantization.scale = np.maximum(scale, np.asarray(cell.quantization.scale, np.float32))
+    return changes
 
 
 def make_states_inputs(model: Any) -> bool:
@@ -165,9 +185,9 @@ def _limit(graph: Any, operator: Any) -> float:
     return min(limits, default=math.inf)
 
 
-def _steps(graph: Any, operator: Any) -> float:
-    """The length of the sequences, and with it the largest cell state: a step adds at most 1 to its absolute value."""
+def _reached(graph: Any, operator: Any) -> int:
+    """What cell states do not exceed: a step adds at most 1 to their absolute values."""
     x = graph.tensors[int(operator.inputs[0])]
     sizes = x.shape if x.shapeSignature is None else x.shapeSignature
     steps = int(sizes[0 if operator.builtinOptions.timeMajor else 1])
-    return math.inf if steps < 0 else steps
+    return _LARGEST_CELL if steps <= 0 else min(steps, _LARGEST_CELL)
