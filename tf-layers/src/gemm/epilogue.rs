@@ -141,7 +141,7 @@ impl Epilogue<f32> for Linear<'_> {
 
     fn columns(self, range: Range<usize>) -> Self {
         let rectifier = self.rectifier.columns(range.clone());
-        Self { bias: self.bias.map(|bias| &bias[range]), rectifier, ..self }
+        Self { bias: self.bias.map(|bias| part(bias, range)), rectifier, ..self }
     }
 
     #[inline(always)]

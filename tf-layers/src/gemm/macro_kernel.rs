@@ -127,11 +127,11 @@ impl<T: MulAdd, E: Epilogue<T::Acc>> Kernel for MacroKernel<'_, '_, T, E> {
                 // A strip needs all of k. Other products take blocks of whole steps.
                 _ if const { T::STRIPS } => {
                     let columns = nr::<S, T, E>().min(gemm.n.next_multiple_of(PANEL));
-                    least.max(L1_BYTES / (columns * size_of::<T::B>()))
+                    least.max(L1_BYTES / (columns * size_of::<T::B>()).max(1))
                 }
                 _ => L1_BYTES / (nr::<S, T, E>() * size_of::<T::B>()),
             };
-            (kc, (l2 / size_of::<T::A>() / kc.min(gemm.k.max(1))).next_multiple_of(mr::<S, T>()))
+            (kc, (l2 / size_of::<T::A>() / kc.min(gemm.k).max(1)).next_multiple_of(mr::<S, T>()))
         } else {
             (MAX_SEGMENT, m)
         };
