@@ -212,9 +212,9 @@ impl Epilogue<i32> for Requantize<'_> {
 
     fn columns(self, range: Range<usize>) -> Self {
         Self {
-            bias: &self.bias[range.clone()],
+            bias: part(self.bias, range.clone()),
             zero_points: self.zero_points.map(|zero_points| zero_points.columns(range.clone())),
-            multipliers: &self.multipliers[range],
+            multipliers: part(self.multipliers, range),
             ..self
         }
     }
@@ -302,10 +302,10 @@ impl<const NARROW: bool> Epilogue<i32> for Dequantize<'_, NARROW> {
 
     fn columns(self, range: Range<usize>) -> Self {
         Self {
-            offsets: &self.offsets[range.clone()],
+            offsets: part(self.offsets, range.clone()),
             zero_points: self.zero_points.map(|zero_points| zero_points.columns(range.clone())),
-            multipliers: &self.multipliers[range.clone()],
-            bias: self.bias.map(|bias| &bias[range]),
+            multipliers: part(self.multipliers, range.clone()),
+            bias: self.bias.map(|bias| part(bias, range)),
             ..self
         }
     }
