@@ -71,9 +71,8 @@ def lstm_refusals(model: Any) -> list[str]:
 
 def notes_on_lstms(model: Any) -> tuple[str, ...]:
     """In what the LSTMs of a model differ from TFLite's."""
-    found = list(_lstms(model))
-    limits = {limit for graph, operator in found if (limit := _limit(graph, operator)) < _reached(graph, operator)}
-    return (*((_KEPT,) if found else ()), *(_LIMITED.format(limit=limit) for limit in sorted(limits)))
+    limits = {_limit(graph, operator) for graph, operator in _limited(model)}
+    return (*((_KEPT,) if any(_lstms(model)) else ()), *(_LIMITED.format(limit=limit) for limit in sorted(limits)))
 
 
 def lift_cell_limits(model: Any) -> bool:
@@ -81,17 +80,15 @@ def lift_cell_limits(model: Any) -> bool:
 
     Converters calibrate 16-bit cell states with those of the last step, which are often smaller than others.
     """
-    changes = False
-    for graph, operator in _lstms(model):
+    found = list(_limited(model))
+    for graph, operator in found:
         cell, most = graph.tensors[int(operator.inputs[_STATES[1]])], _reached(graph, operator)
-        if _limit(graph, operator) >= most:
-            continue
-        operator.builtinOptions.cellClip, changes = 0.0, True
+        operator.builtinOptions.cellClip = 0.0
         if cell.type == tflite_schema().TensorType.INT16:
             # TFLite's kernel needs a power of two.
             scale = np.array([2.0 ** math.ceil(math.log2(most / _INT16_SIZE))], np.float32)
             cell.quantization.scale = np.maximum(scale, np.asarray(cell.quantization.scale, np.float32))
-    return changes
+    return bool(found)
 
 
 def make_states_inputs(model: Any) -> bool:
@@ -140,6 +137,13 @@ def _lstms(model: Any) -> Iterator[tuple[Any, Any]]:
         for operator in graph.operators or ():
             if builtin_number(model.operatorCodes[operator.opcodeIndex]) == number:
                 yield graph, operator
+
+
+def _limited(model: Any) -> Iterator[tuple[Any, Any]]:
+    """The LSTMs whose cell states can reach their limit, with the subgraphs that they are in."""
+    for graph, operator in _lstms(model):
+        if _limit(graph, operator) < _reached(graph, operator):
+            yield graph, operator
 
 
 def _output(graph: Any, operator: Any) -> Any:
